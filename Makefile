@@ -1,0 +1,63 @@
+# Keras by Experiment. `make` alone lists what it can do.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help setup run list test lint lab data check-env refresh lock clean
+
+help:  ## list these commands
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "  Options: PYTHON=python3.12, LESSON=01, PROFILE=quick|full, COURSE_DATA=folder (see README.md)"
+
+setup: $(INSTALLED)  ## install everything into .venv (the other commands do it when needed)
+
+$(INSTALLED): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
+	  (3, 11) <= v <= (3, 13) or sys.exit("Python 3.11 to 3.13 is needed, this is %d.%d. Try: make PYTHON=python3.12" % v)'
+	@echo "Installing the packages of the course into $(VENV). The first time this takes a few minutes."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt -e .
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null  # no question about news
+	@touch $@
+
+run: $(INSTALLED)  ## run the lessons, write runs/<time>/ (LESSON=01 for one, PROFILE=quick for short)
+	@$(BIN)/python -m utils run $(LESSON) $(if $(PROFILE),--profile $(PROFILE))
+
+list: $(INSTALLED)  ## list the lessons and what may be changed in each
+	@$(BIN)/python -m utils list
+
+test: lint  ## check everything: lint, unit tests, and every notebook against its stored outputs
+	$(BIN)/pytest --nbval
+
+lint: $(INSTALLED)  ## check style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+lab: $(INSTALLED)  ## open JupyterLab on your own copy of the lessons, my_lessons/
+	@$(BIN)/python -m utils lab
+
+data: $(INSTALLED)  ## fetch the real data sets into data/
+	@$(BIN)/python -m utils data
+
+check-env: $(INSTALLED)  ## say of each package, the device and the data whether they are as they should be
+	@$(BIN)/python -m utils check-env
+
+refresh: $(INSTALLED)  ## run the lessons on the real data (COURSE_DATA=folder) and store their outputs
+	COURSE_DATA_SOURCE=real $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	  --ExecutePreprocessor.record_timing=False $(wildcard notebooks/$(LESSON)*.ipynb)
+
+lock:  ## pin in constraints.txt what the packages of requirements.txt pull in
+	@test -x $(BIN)/uv || $(MAKE) setup  # not a prerequisite: new pins can't be installed under the old lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	  --custom-compile-command "make lock" requirements.txt --output-file constraints.txt
+
+clean:  ## remove the caches, and the stand-ins in data/ (not your copies, runs or downloads)
+	rm -rf .pytest_cache .ruff_cache data/*.stand-in-*.npz data/*.part
+	find notebooks utils tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,219 @@
+"""What holds for every lesson, now and later: its form, its stored outputs, and how it is tagged."""
+
+import ast
+import csv
+import re
+import statistics
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from utils.paths import NOTEBOOKS, PROJECT
+from utils.results import collect
+
+LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+NAMES = [path.stem for path in LESSONS]
+IGNORED = "nbval-ignore-output"
+TAGS = {"parameters", IGNORED}
+PARAMETER = re.compile(
+    r"^[a-z][a-z0-9_]*: (bool = .+  # .+|(int|float|str) = .+  # .+ \[.+\])$"
+)
+ABSOLUTE_PATH = re.compile(
+    r"(?<![\w.:/])/(home|root|tmp|usr|work|Users|var|opt|mnt)/|[A-Z]:\\\\"
+)
+BOLD = re.compile(r"^- \*\*(.+?)\*\*", re.MULTILINE)
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=NAMES)
+def lesson(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(lesson):
+    return [cell for cell in lesson.cells if cell.cell_type == "code"]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def python(cell):
+    return "\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))
+
+
+def sections(lesson):
+    """Map each heading to the text below it, over all Markdown cells."""
+    text = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    parts = re.split(r"^(?:## |\*\*(?=In this lesson))(.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_there_are_lessons_numbered_without_gaps():
+    assert [name[:2] for name in NAMES] == [
+        f"{number:02d}" for number in range(1, len(NAMES) + 1)
+    ]
+    assert NAMES
+
+
+def test_every_notebook_is_a_lesson_and_nbval_collects_each_of_its_code_cells():
+    command = [sys.executable, "-m", "pytest", "--nbval", "--collect-only", "-q", "notebooks"]
+    listing = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert sorted(NOTEBOOKS.rglob("*.ipynb")) == LESSONS
+    for path in LESSONS:
+        collected = listing.count(f"notebooks/{path.name}::")
+        assert collected == len(code_cells(nbformat.read(path, as_version=4))), path.name
+
+
+def test_every_lesson_has_a_mutation_test():
+    source = (PROJECT / "tests" / "test_mutations.py").read_text(encoding="utf-8")
+    assert [name for name in NAMES if f'"{name}"' not in source] == []
+
+
+def test_it_opens_with_title_table_and_three_to_five_bullets(lesson):
+    first = lesson.cells[0].source
+    assert re.match(r"# \d\d · .+", first)
+    assert re.search(
+        r"^\| Minutes on two CPU cores \| Data \| Before this \|\n\|[-|]+\|\n\| \d+ \|",
+        first,
+        re.MULTILINE,
+    )
+    assert 3 <= len(BOLD.findall(first)) <= 5
+
+
+def test_the_closing_bullets_answer_the_opening_ones_in_order(lesson):
+    found = sections(lesson)
+    opening, closing = (
+        BOLD.findall(found[name]) for name in ("In this lesson you will**", "What you saw")
+    )
+    assert [text.lower() for text in closing] == [text.lower() for text in opening]
+
+
+def test_the_parameters_cell_is_the_first_and_says_type_default_meaning_and_range(lesson):
+    tagged = [
+        number for number, cell in enumerate(code_cells(lesson)) if "parameters" in tags(cell)
+    ]
+    assert tagged == [0]
+    for line in code_cells(lesson)[0].source.splitlines():
+        assert PARAMETER.match(line), line
+
+
+def test_every_parameter_is_used(lesson):
+    parameters, *rest = code_cells(lesson)
+    names = {line.split(":")[0] for line in parameters.source.splitlines()}
+    used = {
+        node.id
+        for cell in rest
+        for node in ast.walk(ast.parse(python(cell)))
+        if isinstance(node, ast.Name)
+    }
+    assert names - used == set()
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=NAMES)
+def test_no_import_or_variable_is_unused(path):
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_code_cells_are_short(lesson):
+    lengths = [
+        len([line for line in cell.source.splitlines() if line.strip()])
+        for cell in code_cells(lesson)
+    ]
+    assert min(lengths) > 0
+    assert max(lengths) <= 12
+    assert statistics.median(lengths) <= 8
+
+
+def test_at_most_three_code_cells_stand_without_prose_between(lesson):
+    """A cell of claims or figures may follow its computation; then it is the reader's turn."""
+    kinds = "".join(cell.cell_type[0] for cell in lesson.cells[4:])
+    assert "cccc" not in kinds
+
+
+def test_it_is_stored_executed_from_top_to_bottom_without_an_error(lesson):
+    assert [cell.execution_count for cell in code_cells(lesson)] == list(
+        range(1, len(code_cells(lesson)) + 1)
+    )
+    kinds = {output.output_type for cell in code_cells(lesson) for output in cell.outputs}
+    assert "error" not in kinds
+
+
+def test_nothing_was_written_to_stderr_and_no_warning_is_stored(lesson):
+    streams = [
+        output
+        for cell in code_cells(lesson)
+        for output in cell.outputs
+        if output.output_type == "stream"
+    ]
+    assert [
+        output.text for output in streams if output.name == "stderr" or "Warning" in output.text
+    ] == []
+
+
+def test_stored_outputs_come_from_the_real_data(lesson):
+    _, records = collect(lesson)
+    assert records["data_source"] in ("real", "made by the lesson")
+
+
+def test_every_claim_is_stored_kept_and_compared_by_nbval(lesson):
+    claims, _ = collect(lesson)
+    assert claims
+    assert [claim["text"] for claim in claims if not claim["holds"]] == []
+    assert [
+        cell.source
+        for cell in code_cells(lesson)
+        if IGNORED in tags(cell) and "claim(" in cell.source
+    ] == []
+
+
+def test_only_known_tags_and_no_comment_markers_are_used(lesson):
+    assert {tag for cell in lesson.cells for tag in tags(cell)} <= TAGS
+    assert not any(
+        re.search(r"^\s*#\s*(NBVAL|PYTEST)_", cell.source, re.MULTILINE)
+        for cell in code_cells(lesson)
+    )
+
+
+def test_fewer_than_half_of_the_cells_are_ignored(lesson):
+    ignored = [cell for cell in code_cells(lesson) if IGNORED in tags(cell)]
+    assert len(ignored) < len(code_cells(lesson)) / 2
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=NAMES)
+def test_the_file_is_small_and_holds_no_path_of_a_machine(path):
+    assert path.stat().st_size <= 500_000
+    lesson = nbformat.read(path, as_version=4)
+    for cell in lesson.cells:  # pictures are base64, in which anything can stand
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("image/png", None)
+    assert ABSOLUTE_PATH.search(nbformat.writes(lesson)) is None
+    assert "papermill" not in lesson.metadata
+
+
+def test_links_to_other_lessons_lead_somewhere(lesson):
+    text = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", text):
+        assert (NOTEBOOKS / target).is_file(), target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_short_run_from_another_folder_keeps_every_claim(name, tmp_path):
+    command = [sys.executable, "-m", "utils", "run", name, "--profile", "quick"]
+    result = subprocess.run(
+        [*command, "--output", "here"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    (table,) = (tmp_path / "here").glob("*/results.csv")
+    (row,) = csv.DictReader(table.open(encoding="utf-8"))
+    assert row["status"] == "ok"
+    assert row["claims_kept"] == row["claims_made"] != "0"

@@ -1,0 +1,44 @@
+"""Each lesson, broken on purpose: a claim must turn ✗ and nbval must fail."""
+
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from utils.paths import NOTEBOOKS, PROJECT
+
+# lesson, the line that is changed, what it is changed to, a claim that can't hold any longer
+MUTATIONS = [
+    (
+        "01_basics",
+        "x_test, y_test = data.x_test, data.y_test",
+        "x_test, y_test = data.x_test, data.y_test\nnp.random.default_rng(0).shuffle(y_train)",
+        "Training brought the validation loss below half of what it was",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "changed", "broken_claim"), MUTATIONS, ids=[row[0] for row in MUTATIONS]
+)
+def test_a_broken_lesson_fails(name, line, changed, broken_claim, tmp_path):
+    lesson = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    (cell,) = [
+        cell for cell in lesson.cells if cell.cell_type == "code" and line in cell.source
+    ]
+    cell.source = cell.source.replace(line, changed)
+    nbformat.write(lesson, tmp_path / f"{name}.ipynb")
+    # started in another folder, so that this also shows that a lesson runs wherever it lies
+    settings = ["-c", PROJECT / "pyproject.toml", "--rootdir", PROJECT, "-p", "conftest"]
+    command = [sys.executable, "-m", "pytest", *settings, "--nbval", "-x", "."]
+    # without CI: pytest words its explanations differently there
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment["PYTHONPATH"] = str(PROJECT)
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1, result.stdout
+    assert "{'holds': True} != {'holds': False}" in result.stdout, result.stdout
+    assert broken_claim in result.stdout, result.stdout

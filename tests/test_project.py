@@ -1,0 +1,139 @@
+"""The house itself: the ways to install agree, and a failure anywhere makes the commands and CI fail."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from utils.environment import pinned_versions
+from utils.paths import NOTEBOOKS, PROJECT
+
+BUILT_ON = {
+    *("tensorflow", "jupyterlab", "numpy", "pandas", "matplotlib"),
+    *("scikit-learn", "nbval", "papermill", "ipython-autotime"),
+}
+
+
+def text(name):
+    return (PROJECT / name).read_text(encoding="utf-8")
+
+
+def test_every_direct_dependency_is_pinned_with_a_reason():
+    lines = [line for line in text("requirements.txt").splitlines() if line and line[0] != "#"]
+    assert [line for line in lines if not re.match(r"[\w.-]+==[\d.]+ +# \w+", line)] == []
+    assert set(pinned_versions()) >= BUILT_ON
+
+
+def test_the_lock_holds_the_same_versions():
+    locked = dict(
+        re.findall(r"^([\w.-]+)==([\w.]+)", text("constraints.txt"), flags=re.MULTILINE)
+    )
+    direct = {package.lower(): version for package, version in pinned_versions().items()}
+    assert {package: locked.get(package) for package in direct} == direct
+    assert len(locked) > 2 * len(direct)
+    assert "://" not in text("constraints.txt")
+
+
+def test_conda_and_make_install_the_same():
+    *packages, pip = yaml.safe_load(text("environment.yml"))["dependencies"]
+    install = re.search(r"pip install .*?((?:-[rce] \S+ ?)+)", text("Makefile"))[1]
+    assert " ".join(pip["pip"]) == install.strip()
+    python = re.search(r'requires-python = "(.+)"', text("pyproject.toml"))[1]
+    assert set(packages) == {f"python {python}", "pip", "graphviz", "make"}
+
+
+def test_the_folders_that_runs_and_students_write_to_are_ignored_by_git():
+    ignored = text(".gitignore").splitlines()
+    assert {"/runs/", "/my_lessons/", "/data/*.npz", ".venv/"} <= set(ignored)
+
+
+def test_readme_lists_every_lesson():
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        assert f"notebooks/{path.name}" in text("README.md")
+
+
+def program(path, exit_code, line=":"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{line}\nexit {exit_code}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A project in which every tool is a stub that succeeds, so that one of them can be made to fail."""
+    house = tmp_path / "project"
+    (house / ".ci").mkdir(parents=True)
+    for name in (
+        "Makefile",
+        ".ci/run",
+        "requirements.txt",
+        "constraints.txt",
+        "pyproject.toml",
+    ):
+        shutil.copy(PROJECT / name, house / name)
+    for tool in ("python", "pytest", "ruff"):
+        program(house / ".venv/bin" / tool, 0)
+    (house / ".venv/.installed").touch()
+    return house
+
+
+def exit_code(command, house, **environment):
+    variables = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    result = subprocess.run(command, cwd=house, env=variables | environment, check=False)
+    return result.returncode
+
+
+@pytest.mark.parametrize("tool", ["ruff", "pytest", None])
+@pytest.mark.parametrize(
+    "command",
+    [["make", "test"], ["bash", ".ci/run"], ["bash", "-c", "cd / && bash $OLDPWD/.ci/run"]],
+)
+def test_one_failing_tool_fails_the_whole(house, tool, command):
+    if tool:
+        program(house / ".venv/bin" / tool, 3)
+    assert (exit_code(command, house) != 0) is (tool is not None)
+
+
+def test_ci_fails_when_only_the_run_on_the_real_data_fails(house):
+    (house.parent / "shared/data").mkdir(parents=True)
+    program(
+        house / ".venv/bin/pytest", 0, 'if [ "$COURSE_DATA_SOURCE" = real ]; then exit 3; fi'
+    )
+    assert exit_code(["bash", ".ci/run"], house) == 3
+
+
+def test_make_run_passes_a_failed_lesson_on(house):
+    program(house / ".venv/bin/python", 1)
+    assert exit_code(["make", "run"], house) != 0
+
+
+def test_an_unfit_python_is_refused_with_one_clear_line(house):
+    (house / ".venv/.installed").unlink()
+    stub = house / "old-python"
+    program(
+        stub,
+        0,
+        f'exec {shutil.which("python3")} -c "import sys; sys.version_info = (3, 9); exec(sys.argv[1])" "$2"',
+    )
+    command = ["make", "setup", f"PYTHON={stub}"]
+    result = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert result.stderr.startswith(
+        "Python 3.11 to 3.13 is needed, this is 3.9. Try: make PYTHON=python3.12\n"
+    )
+
+
+def test_the_workflow_only_calls_the_ci_script():
+    workflow = yaml.safe_load(text(".github/workflows/ci.yml"))
+    commands = [
+        step["run"]
+        for job in workflow["jobs"].values()
+        for step in job["steps"]
+        if "run" in step
+    ]
+    assert commands == ["bash .ci/run"]
+    assert os.access(Path(PROJECT, ".ci/run"), os.X_OK)

@@ -1,0 +1,69 @@
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from utils import results
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    bundles = []
+    monkeypatch.setattr(results, "_show", bundles.append)
+    return bundles
+
+
+@pytest.mark.parametrize("holds", [True, np.bool_(True), np.float32(2) > 1])
+def test_a_true_comparison_keeps_the_claim(shown, holds):
+    results.claim("two is more than one", holds)
+    assert shown[0]["text/plain"] == "✓ two is more than one"
+    assert shown[0][results.CLAIM] == {"text": "two is more than one", "holds": True}
+
+
+@pytest.mark.parametrize(
+    "holds", [False, np.bool_(False), None, 1, "yes", [0], np.array([True, True]), float("nan")]
+)
+def test_anything_but_a_plain_true_breaks_the_claim_and_does_not_raise(shown, holds):
+    results.claim("text", holds)
+    assert shown[0]["text/plain"] == "✗ text"
+    assert shown[0][results.CLAIM]["holds"] is False
+
+
+def test_record_stores_full_precision_and_shows_four_digits(shown):
+    results.record(
+        test_accuracy=np.float32(0.8026),
+        steps=np.int64(1719),
+        data_source="real",
+        loss=float("inf"),
+    )
+    assert shown[0][results.RECORD] == {
+        "test_accuracy": float(np.float32(0.8026)),
+        "steps": 1719,
+        "data_source": "real",
+        "loss": "inf",
+    }
+    assert shown[0]["text/plain"].splitlines()[:2] == ["test_accuracy = 0.8026", "steps = 1719"]
+
+
+def test_record_refuses_what_no_table_can_hold(shown):
+    with pytest.raises(
+        TypeError, match=r"record\(history=\.\.\.\): a number or a string is needed, not dict"
+    ):
+        results.record(history={})
+    assert shown == []
+
+
+def test_what_was_shown_is_found_again_in_the_saved_notebook(shown, tmp_path):
+    results.claim("kept", True)
+    results.claim("broken", False)
+    results.record(loss=0.5)
+    results.record(accuracy=0.75)
+    outputs = [new_output("display_data", data=bundle) for bundle in shown]
+    cells = [new_code_cell(outputs=outputs[:2]), new_code_cell(outputs=outputs[2:])]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "lesson.ipynb")
+    claims, records = results.collect(nbformat.read(tmp_path / "lesson.ipynb", as_version=4))
+    assert [(claim["text"], claim["holds"]) for claim in claims] == [
+        ("kept", True),
+        ("broken", False),
+    ]
+    assert records == {"loss": 0.5, "accuracy": 0.75}

@@ -1,0 +1,166 @@
+"""What came out of a run: a table for the screen, results.csv, index.html and a page a lesson."""
+
+import csv
+import html
+import io
+import sys
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import quote
+
+from utils.lessons import Lesson
+from utils.parameters import Value
+
+INDEX = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Run {name}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem; color: #222 }}
+table {{ border-collapse: collapse }}
+th, td {{ text-align: left; padding: .4rem 1rem .4rem 0; border-bottom: 1px solid #ddd }}
+.ok {{ color: #17692f }} .not {{ color: #b00020 }}
+</style>
+<h1>Run {name}</h1>
+<table>
+<tr>{head}</tr>
+{rows}
+</table>
+<ul>
+{problems}
+</ul>
+<p>All values in full precision: <a href="results.csv">results.csv</a></p>
+</html>
+"""
+
+
+class Status(StrEnum):
+    """What became of a lesson, in one word or two."""
+
+    OK = "ok"
+    CLAIM_FAILED = "claim failed"
+    INCOMPLETE = "incomplete"
+    CELL_RAISED = "cell raised"
+    KERNEL_DIED = "kernel died"
+    TIME_LIMIT = "time limit"
+    INTERRUPTED = "interrupted"
+    NOT_RUN = "not run"
+
+
+@dataclass
+class Result:
+    """What came out of a lesson run with ``changes``; ``error`` is one line, or empty."""
+
+    lesson: Lesson
+    changes: dict[str, Value]
+    status: Status = Status.NOT_RUN
+    seconds: float = 0.0
+    error: str = ""
+    claims: list[dict] = field(default_factory=list)
+    records: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[str]:
+        """The error, if any, and the claims that did not hold: lines that name the lesson."""
+        failed = [f"✗ {claim['text']}" for claim in self.claims if not claim["holds"]]
+        return [f"{self.lesson.name}: {text}" for text in [self.error, *failed] if text]
+
+    @property
+    def row(self) -> dict[str, Value]:
+        """All that is known, in full precision, as a row of results.csv."""
+        defaults = {
+            name: parameter.default for name, parameter in self.lesson.parameters.items()
+        }
+        return {
+            "lesson": self.lesson.name,
+            "status": str(self.status),
+            "seconds": round(self.seconds, 1),
+            "claims_kept": sum(claim["holds"] for claim in self.claims),
+            "claims_made": len(self.claims),
+            "data_source": self.records.get("data_source", ""),
+            "error": self.error,
+            **{f"parameter.{name}": value for name, value in (defaults | self.changes).items()},
+            **{
+                f"record.{name}": value
+                for name, value in self.records.items()
+                if name != "data_source"
+            },
+        }
+
+    @property
+    def summary(self) -> dict[str, str]:
+        """What a person looks at first: the row of the closing table and of index.html."""
+        row = self.row
+        figures = {
+            name: value for name, value in self.records.items() if not isinstance(value, str)
+        }
+        return {
+            "lesson": row["lesson"],
+            "status": row["status"],
+            "seconds": f"{self.seconds:.1f}",
+            "claims": f"{row['claims_kept']}/{row['claims_made']}",
+            "data": str(row["data_source"]),
+            "figures": _pairs(dict(list(figures.items())[:3])),
+            "changed": _pairs(self.changes),
+        }
+
+
+def closing_table(results: list[Result]) -> str:
+    """Return the run as text: a row a lesson, then what went wrong, a line each."""
+    rows = [list(results[0].summary), *(list(result.summary.values()) for result in results)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    problems = [problem for result in results for problem in result.problems]
+    return "\n".join([*lines, *([""] if problems else []), *problems])
+
+
+def write_reports(folder: Path, results: list[Result]) -> None:
+    table = io.StringIO()
+    columns = dict.fromkeys(name for result in results for name in result.row)
+    writer = csv.DictWriter(table, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(result.row for result in results)
+    _write(folder / "results.csv", table.getvalue())
+    rows, problems = [], []
+    for result in results:
+        cells = {name: html.escape(text) for name, text in result.summary.items()}
+        files = [result.lesson.path.with_suffix(ending).name for ending in (".html", ".ipynb")]
+        for file in [name for name in files if (folder / name).exists()][:1]:
+            cells["lesson"] = f'<a href="{quote(file)}">{cells["lesson"]}</a>'
+        cells["status"] = (
+            f'<b class="{"ok" if result.status is Status.OK else "not"}">{cells["status"]}</b>'
+        )
+        rows.append("<tr><td>" + "</td><td>".join(cells.values()) + "</td></tr>")
+        problems += [f"<li>{html.escape(problem)}</li>" for problem in result.problems]
+    head = "".join(f"<th>{name}</th>" for name in results[0].summary)
+    blocks = {"head": head, "rows": "\n".join(rows), "problems": "\n".join(problems)}
+    _write(folder / "index.html", INDEX.format(name=html.escape(folder.name), **blocks))
+
+
+def write_page(notebook: Path) -> None:
+    """Convert an executed notebook to HTML; a page that fails costs no run."""
+    from nbconvert import HTMLExporter
+
+    try:
+        _write(notebook.with_suffix(".html"), HTMLExporter().from_filename(str(notebook))[0])
+    except Exception as error:  # noqa: BLE001 - whatever nbconvert's many parts raise
+        print(one_line(f"{notebook.name}: no HTML page: {error}"), file=sys.stderr)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, finds the old or the new one, never half."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _pairs(values: dict[str, Value]) -> str:
+    rounded = {
+        name: f"{value:.4g}" if type(value) is float else value
+        for name, value in values.items()
+    }
+    return " ".join(f"{name}={value}" for name, value in rounded.items())
+
+
+def one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else line[:299] + "…"

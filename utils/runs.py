@@ -1,0 +1,194 @@
+"""Run lessons and tell what came out: papermill executes, this module watches and reports."""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+
+from utils.lessons import Lesson
+from utils.parameters import InputError, Value
+from utils.reports import Result, Status, one_line, write_page, write_reports
+from utils.results import collect
+
+
+def run_lessons(
+    lessons: list[Lesson], changes: dict[str, dict[str, Value]], runs: Path, time_limit: float
+) -> tuple[Path, list[Result]]:
+    """Run lessons one after another; return the new folder in ``runs`` and a result per lesson.
+
+    results.csv and index.html in that folder are rewritten after every lesson. Ctrl-C ends the
+    run, not this function: that lesson is ``interrupted``, those after it are ``not run``.
+
+    Args:
+        changes: by lesson name, the parameters whose values are not the lesson's own.
+        time_limit: seconds that each lesson may take.
+
+    Raises:
+        InputError: if ``runs`` cannot be written to.
+    """
+    folder = _new_folder(runs)
+    results = [Result(lesson, changes.get(lesson.name, {})) for lesson in lessons]
+    try:
+        for result in results:
+            write_reports(folder, results)
+            _run(result, folder, time_limit)
+            write_page(folder / result.lesson.path.name)
+    except KeyboardInterrupt:
+        pass  # told by the status words
+    write_reports(folder, results)
+    return folder, results
+
+
+def _new_folder(runs: Path) -> Path:
+    name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = runs.resolve() / (name if number == 1 else f"{name}-{number}")
+            with contextlib.suppress(FileExistsError):  # made by another run in the same second
+                folder.mkdir()
+                return folder
+    except OSError as error:
+        raise InputError(f"{runs} cannot be written to: {error.strerror}") from None
+
+
+def _run(result: Result, folder: Path, time_limit: float) -> None:
+    """Run the lesson of ``result`` and fill in the rest."""
+    result.status = outcome = Status.INTERRUPTED  # until it is known better
+    error = "interrupted"
+    started = time.monotonic()
+    try:
+        outcome, error = _watch(result.lesson.path, result.changes, folder, time_limit)
+    finally:
+        result.seconds = time.monotonic() - started
+        _read_back(result, outcome, error, folder / result.lesson.path.name)
+        clear = "\r\033[K" if sys.stderr.isatty() else ""  # what is left of a progress bar
+        print(
+            f"{clear}{result.lesson.name}: {result.status}, {result.seconds:.1f} s",
+            file=sys.stderr,
+        )
+
+
+def _watch(path: Path, changes: dict, folder: Path, time_limit: float) -> tuple[Status, str]:
+    """Execute a lesson in a process of its own, end what is left of it, return how it went."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(
+        target=_execute, args=(path, changes, folder, sender), daemon=True
+    )
+    process.start()
+    sender.close()  # so that the end of the process is the end of the pipe
+    try:
+        if not receiver.poll(time_limit):
+            return Status.TIME_LIMIT, f"ended after {time_limit:g} s"
+        return receiver.recv()
+    except EOFError:
+        process.join(10)
+        return (
+            Status.KERNEL_DIED,
+            f"its process ended without a word (exit code {process.exitcode})",
+        )
+    finally:
+        _end(process)
+
+
+def _execute(path: Path, changes: dict, folder: Path, sender) -> None:
+    """Execute a lesson (in the child process) and send its status and an error line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes here too: the parent answers it
+    # What the kernel writes to descriptors 1 and 2 goes to a file; the screen is for the bar.
+    screen = os.fdopen(os.dup(2), "w")
+    with (folder / f"{path.stem}.log").open("w") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import papermill
+    import tqdm
+
+    # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
+    tqdm.tqdm.set_lock(threading.RLock())
+    try:
+        papermill.execute_notebook(
+            path,
+            folder / path.name,
+            changes,
+            kernel_name="python3",
+            cwd=folder,
+            progress_bar={"desc": path.stem, "file": screen, "leave": False, "disable": None},
+            shutdown_kernel="immediate",
+            iopub_timeout=60,  # 4 s, the default, is short where many kernels share two cores
+            # TensorFlow's C++ lines belong in the log, not among the lesson's outputs.
+            extra_arguments=["--IPKernelApp.capture_fd_output=False"],
+        )
+    except papermill.PapermillExecutionError as error:
+        sender.send(
+            (Status.CELL_RAISED, f"In [{error.exec_count}]: {error.ename}: {error.evalue}")
+        )
+    except Exception as error:  # noqa: BLE001 - papermill, nbclient and zmq have no common one
+        sender.send(
+            (Status.KERNEL_DIED, f"{type(error).__name__}: {error} (see also {path.stem}.log)")
+        )
+    else:
+        sender.send((Status.OK, ""))
+
+
+def _end_with_parent() -> None:
+    """End with a parent that is killed; the kernel ends when this process does."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _end(process) -> None:
+    """End a process and all that it started, the kernel in its own session too."""
+    import psutil
+
+    family = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(family, timeout=10)
+    process.join()
+
+
+def _read_back(result: Result, outcome: Status, error: str, path: Path) -> None:
+    """Add what the executed notebook holds to ``result``; judge what papermill calls well."""
+    import nbformat
+
+    cells = started = []
+    with contextlib.suppress(OSError, ValueError):  # ended before, or while, papermill wrote it
+        notebook = nbformat.read(path, as_version=4)
+        result.claims, result.records = collect(notebook)
+        cells = [
+            cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()
+        ]
+        # After a kernel's death papermill calls every cell completed, but not started.
+        started = [cell for cell in cells if cell.metadata.papermill.start_time]
+    here = f"In [{len(started)}] {started[-1].source.splitlines()[0]}: " if started else ""
+    left = len(cells) - len(started)
+    if outcome is not Status.OK:
+        error = error if outcome is Status.CELL_RAISED else here + error
+    elif left or any(
+        output.output_type == "error" for cell in cells for output in cell.outputs
+    ):
+        outcome, error = Status.INCOMPLETE, f"{here}ended the lesson, cells not run: {left}"
+    elif not result.claims:
+        outcome, error = Status.INCOMPLETE, "no claim was made"
+    elif result.problems:
+        outcome = Status.CLAIM_FAILED
+    result.status, result.error = outcome, one_line(error)
+
+
+def exit_code(results: list[Result]) -> int:
+    """Return 0 if every lesson is ok, 130 (as shells do) if the run was interrupted, else 1."""
+    found = {result.status for result in results}
+    if found & {Status.INTERRUPTED, Status.NOT_RUN}:
+        return 130
+    return 0 if found == {Status.OK} else 1
