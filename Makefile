@@ -5,9 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help setup run list test lint lab data check-env refresh lock clean
@@ -20,11 +20,12 @@ setup: $(INSTALLED)  ## install everything into .venv (the other commands do it 
 
 $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
-	  (3, 11) <= v <= (3, 13) or sys.exit("Python 3.11 to 3.13 is needed, this is %d.%d. Try: make PYTHON=python3.12" % v)'
+	  (3, 11) <= v <= (3, 13) or sys.exit("Python 3.11 to 3.13 is needed, this is %d.%d. Try: make setup PYTHON=python3.12" % v)'
 	@echo "Installing the packages of the course into $(VENV). The first time this takes a few minutes."
-	@$(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt -e .
-	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null  # no question about news
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null \
+	  || echo "JupyterLab will ask once whether you want news of it."
 	@touch $@
 
 run: $(INSTALLED)  ## run the lessons, write runs/<time>/ (LESSON=01 for one, PROFILE=quick for short)
@@ -59,5 +60,5 @@ lock:  ## pin in constraints.txt what the packages of requirements.txt pull in
 	  --custom-compile-command "make lock" requirements.txt --output-file constraints.txt
 
 clean:  ## remove the caches, and the stand-ins in data/ (not your copies, runs or downloads)
-	rm -rf .pytest_cache .ruff_cache data/*.stand-in-*.npz data/*.part
+	rm -rf .pytest_cache .ruff_cache data/*.stand-in-*.npz data/.*.part
 	find notebooks utils tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,9 @@
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 
 import numpy as np
@@ -125,11 +128,10 @@ def test_unknown_names_and_sources_are_refused(project, name, source, message):
         data.load(name, source)
 
 
-def test_a_course_data_folder_that_is_not_there_is_named(project, monkeypatch):
-    monkeypatch.setenv("COURSE_DATA", "nowhere")
-    with pytest.raises(
-        data.DataError, match=r"COURSE_DATA=nowhere: there is no folder .*nowhere"
-    ):
+@pytest.mark.parametrize("folder", ["nowhere", "~no-such-user/data"])
+def test_a_course_data_folder_that_is_not_there_is_named(project, monkeypatch, folder):
+    monkeypatch.setenv("COURSE_DATA", folder)
+    with pytest.raises(data.DataError, match=f"COURSE_DATA={folder}: .*unset it"):
         data.load("fashion_mnist")
 
 
@@ -143,6 +145,16 @@ def flipped_bytes(path):
     with path.open("r+b") as file:
         file.seek(20_000_000)
         file.write(b"\xff" * 1000)
+
+
+def flipped_header(path):
+    data_files.write(path, images())
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size - 200)
+        tail = file.read()
+        place = tail.rindex(b"PK\x01\x02") + 6  # the version that is needed to extract
+        file.seek(path.stat().st_size - 200 + place)
+        file.write(b"\xff")
 
 
 def pickled(path):
@@ -181,6 +193,7 @@ def wrong_label(path):
 FAULTS = {
     truncated: "not an .npz file, or cut off",
     flipped_bytes: "damaged",
+    flipped_header: "damaged",
     pickled: "holds more than plain arrays",
     foreign: "not an .npz file, or cut off",
     empty: "not an .npz file, or cut off",
@@ -227,6 +240,51 @@ def test_newswires_that_point_outside_their_data_are_refused(tmp_path):
         data_files.write(tmp_path / "reuters.npz", newswires() | wrong)
         with pytest.raises(data.DataError, match="point outside the data"):
             data_files.read(tmp_path / "reuters.npz", "reuters")
+
+
+def test_a_file_that_another_process_has_just_replaced_is_not_moved_aside(project, monkeypatch):
+    path = project / "data" / "fashion_mnist.npz"
+    foreign(path)
+
+    def read_too_late(path, name):
+        data_files.write(path, images(fill=1))
+        raise data.DataError(f"{path}: damaged.")
+
+    monkeypatch.setattr(data, "read", read_too_late)
+    data.load("fashion_mnist", "auto")
+    assert data_files.read(path, "fashion_mnist")["x_train"][0, 0, 0] == 1
+
+
+def test_a_file_that_goes_away_meanwhile_counts_as_absent(project, monkeypatch, capsys):
+    path = project / "data" / "fashion_mnist.npz"
+    foreign(path)
+
+    def gone(path, name):
+        path.unlink(missing_ok=True)
+        raise data.DataError(f"{path}: damaged.")
+
+    monkeypatch.setattr(data, "read", gone)
+    assert data.load("fashion_mnist").source == "stand-in"
+    assert "Moved aside" not in capsys.readouterr().out
+
+
+def test_an_outdated_stand_in_is_removed_and_a_folder_that_refuses_does_no_harm(
+    project, monkeypatch
+):
+    outdated = project / "data" / "fashion_mnist.stand-in-00000000.npz"
+    outdated.touch()
+
+    def refuse(path, **options):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(outdated), "unlink", refuse)
+        patched.setattr(data, "write", lambda path, arrays: None)
+        assert data.load("fashion_mnist", "stand-in").x_train[0, 0, 0] == 7
+    assert outdated.exists()
+    data.load("fashion_mnist", "stand-in")
+    assert not outdated.exists()
+    assert len(list((project / "data").iterdir())) == 1
 
 
 def test_where_nothing_can_be_written_the_lesson_still_gets_its_data(
@@ -339,11 +397,35 @@ def test_a_download_that_fails_says_why(project, monkeypatch):
         data.fetch("fashion_mnist", seconds=30)
 
 
-def test_a_machine_without_network_is_noticed_within_seconds(monkeypatch):
-    monkeypatch.setattr(
-        download, "ORIGIN", "http://127.0.0.1:9/mnist.npz"
-    )  # the discard port: nothing listens
+def seconds_until_unreachable():
+    started = time.monotonic()
     assert download.reachable() is False
+    return time.monotonic() - started
+
+
+def test_a_machine_without_network_is_noticed_at_once(monkeypatch):
+    monkeypatch.setattr(download, "ORIGIN", "http://127.0.0.1:9/mnist.npz")  # nothing listens
+    assert seconds_until_unreachable() < 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"welcome to our hotel\r\n\r\n", b"HTTP/1.0 404 No\r\n\r\n"]
+)
+def test_a_server_that_is_silent_or_answers_nonsense_counts_as_no_network(monkeypatch, answer):
+    monkeypatch.setattr(download, "PROBE_SECONDS", 0.5)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(download, "ORIGIN", f"http://127.0.0.1:{server.getsockname()[1]}/")
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(answer)
+                if not answer:
+                    time.sleep(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        assert seconds_until_unreachable() < 0.9
 
 
 def test_what_keras_returns_is_brought_into_the_layout_of_the_files(tmp_path, monkeypatch):
@@ -374,6 +456,16 @@ def test_make_data_says_of_each_data_set_what_came_of_it(project, monkeypatch, c
         "FAIL  MNIST",
         "FAIL  Reuters",
     ]
+
+
+def test_make_data_does_not_say_ok_where_nothing_could_be_kept(project, monkeypatch, capsys):
+    def refuse(path, arrays):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(data, "write", refuse)
+    monkeypatch.setattr(data, "fetch", lambda *options, **more: images())
+    assert data.fetch_missing() is False
+    assert capsys.readouterr().out.count("FAIL  [Errno 13] Permission denied") == 3
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "mnist"])

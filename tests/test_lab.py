@@ -17,14 +17,13 @@ import nbformat
 import psutil
 import pytest
 
-from utils import lab
+from utils import files, lab
 from utils.__main__ import main
 
 SERVE = """
 import sys
 from pathlib import Path
 from utils import lab
-from utils.__main__ import main
 notebooks, working_copy, *arguments = sys.argv[1:]
 sys.exit(lab.open_lab(arguments, Path(notebooks), Path(working_copy)))
 """
@@ -240,12 +239,10 @@ def test_interrupted_copy_leaves_the_old_file_and_no_part(course, mine, monkeypa
     (course / "01_basics.ipynb").write_text("basics, version 2")
     before = {path.name: path.read_bytes() for path in mine.iterdir()}
 
-    def disk_full(path, content):
-        with path.open("wb") as file:
-            file.write(content[:5])
+    def disk_full(part, path):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(Path, "write_bytes", disk_full)
+    monkeypatch.setattr(Path, "replace", disk_full)
     with pytest.raises(OSError, match="No space left"):
         lab.prepare(course, mine)
     assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
@@ -269,12 +266,10 @@ def test_interruption_before_the_record_is_written_loses_nothing(course, mine, m
 def test_folder_that_cannot_be_written_ends_in_one_clear_line(
     course, tmp_path, capsys, monkeypatch
 ):
-    def read_only(path, content):
-        raise PermissionError(13, "Permission denied", str(path))
+    def read_only(**options):  # not chmod: it does not stop root, who runs some CIs
+        raise PermissionError(13, "Permission denied", str(options["dir"]))
 
-    monkeypatch.setattr(
-        Path, "write_bytes", read_only
-    )  # not chmod: it does not stop root, who runs some CIs
+    monkeypatch.setattr(files, "NamedTemporaryFile", read_only)
     assert lab.open_lab([], course, tmp_path / "my_lessons") == 2
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -6,10 +6,12 @@ import re
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 
+from utils.parameters import read_parameters
 from utils.paths import NOTEBOOKS, PROJECT
 from utils.results import collect
 
@@ -17,12 +19,7 @@ LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 NAMES = [path.stem for path in LESSONS]
 IGNORED = "nbval-ignore-output"
 TAGS = {"parameters", IGNORED}
-PARAMETER = re.compile(
-    r"^[a-z][a-z0-9_]*: (bool = .+  # .+|(int|float|str) = .+  # .+ \[.+\])$"
-)
-ABSOLUTE_PATH = re.compile(
-    r"(?<![\w.:/])/(home|root|tmp|usr|work|Users|var|opt|mnt)/|[A-Z]:\\\\"
-)
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(home|root|tmp|usr|Users|var|opt|mnt)/|[A-Z]:\\")
 BOLD = re.compile(r"^- \*\*(.+?)\*\*", re.MULTILINE)
 
 
@@ -97,20 +94,15 @@ def test_the_parameters_cell_is_the_first_and_says_type_default_meaning_and_rang
         number for number, cell in enumerate(code_cells(lesson)) if "parameters" in tags(cell)
     ]
     assert tagged == [0]
-    for line in code_cells(lesson)[0].source.splitlines():
-        assert PARAMETER.match(line), line
+    assert read_parameters(lesson, "lesson")  # says which line is not as agreed
 
 
 def test_every_parameter_is_used(lesson):
-    parameters, *rest = code_cells(lesson)
-    names = {line.split(":")[0] for line in parameters.source.splitlines()}
-    used = {
-        node.id
-        for cell in rest
-        for node in ast.walk(ast.parse(python(cell)))
-        if isinstance(node, ast.Name)
-    }
-    assert names - used == set()
+    _, *rest = code_cells(lesson)
+    nodes = [node for cell in rest for node in ast.walk(ast.parse(python(cell)))]
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    assert set(read_parameters(lesson, "lesson")) - used == set()
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=NAMES)
@@ -192,7 +184,10 @@ def test_the_file_is_small_and_holds_no_path_of_a_machine(path):
     for cell in lesson.cells:  # pictures are base64, in which anything can stand
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("image/png", None)
-    assert ABSOLUTE_PATH.search(nbformat.writes(lesson)) is None
+    text = nbformat.writes(lesson)
+    assert ABSOLUTE_PATH.search(text) is None
+    assert str(PROJECT) not in text
+    assert str(Path.home()) not in text
     assert "papermill" not in lesson.metadata
 
 
@@ -217,3 +212,22 @@ def test_a_short_run_from_another_folder_keeps_every_claim(name, tmp_path):
     (row,) = csv.DictReader(table.open(encoding="utf-8"))
     assert row["status"] == "ok"
     assert row["claims_kept"] == row["claims_made"] != "0"
+
+
+def test_the_stored_times_fit_the_minutes_that_the_title_promises(lesson):
+    minutes = int(re.search(r"^\| (\d+) \|", lesson.cells[0].source, re.MULTILINE)[1])
+    text = "\n".join(
+        output.text
+        for cell in code_cells(lesson)
+        for output in cell.outputs
+        if output.output_type == "stream"
+    )
+    times = re.findall(
+        r"^time: (?:(\d+)min )?([\d.]+) ?(s|ms|μs|ns) \(started", text, re.MULTILINE
+    )
+    unit = {"s": 1, "ms": 1e-3, "μs": 1e-6, "ns": 1e-9}
+    seconds = sum(
+        60 * int(more or 0) + float(value) * unit[name] for more, value, name in times
+    )
+    assert len(times) == len(code_cells(lesson)) - 1  # the parameters come before autotime
+    assert 0 < seconds <= 60 * minutes

@@ -3,8 +3,9 @@
 import nbformat
 import pytest
 
+from utils.errors import InputError
 from utils.lessons import find_lessons
-from utils.parameters import InputError, choose_values, read_parameters, read_profile
+from utils.parameters import choose_values, read_parameters, read_profile
 from utils.paths import NOTEBOOKS
 
 LINES = """\

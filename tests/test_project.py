@@ -6,11 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
 from utils.environment import pinned_versions
 from utils.paths import NOTEBOOKS, PROJECT
+from utils.results import collect
 
 BUILT_ON = {
     *("tensorflow", "jupyterlab", "numpy", "pandas", "matplotlib"),
@@ -54,6 +56,16 @@ def test_the_folders_that_runs_and_students_write_to_are_ignored_by_git():
 def test_readme_lists_every_lesson():
     for path in NOTEBOOKS.glob("*.ipynb"):
         assert f"notebooks/{path.name}" in text("README.md")
+
+
+def test_every_claim_that_readme_shows_is_one_that_a_lesson_keeps():
+    shown = re.findall(r"^✓ (.+)$", text("README.md"), flags=re.MULTILINE)
+    lessons = [nbformat.read(path, as_version=4) for path in NOTEBOOKS.glob("*.ipynb")]
+    kept = {
+        claim["text"] for lesson in lessons for claim in collect(lesson)[0] if claim["holds"]
+    }
+    assert shown
+    assert set(shown) - kept == set()
 
 
 def program(path, exit_code, line=":"):
@@ -123,7 +135,7 @@ def test_an_unfit_python_is_refused_with_one_clear_line(house):
     result = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False)
     assert result.returncode != 0
     assert result.stderr.startswith(
-        "Python 3.11 to 3.13 is needed, this is 3.9. Try: make PYTHON=python3.12\n"
+        "Python 3.11 to 3.13 is needed, this is 3.9. Try: make setup PYTHON=python3.12\n"
     )
 
 

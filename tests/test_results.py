@@ -35,12 +35,14 @@ def test_record_stores_full_precision_and_shows_four_digits(shown):
         steps=np.int64(1719),
         data_source="real",
         loss=float("inf"),
+        kept=np.bool_(True),
     )
     assert shown[0][results.RECORD] == {
         "test_accuracy": float(np.float32(0.8026)),
         "steps": 1719,
         "data_source": "real",
         "loss": "inf",
+        "kept": True,
     }
     assert shown[0]["text/plain"].splitlines()[:2] == ["test_accuracy = 0.8026", "steps = 1719"]
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from utils import __main__, lessons, reports, runs
+from utils.errors import InputError
 
 HEAD = """# {title}
 
@@ -319,7 +320,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(two_lessons, capsys):
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"cells": [{"source": 3}]}'])
 def test_a_damaged_lesson_is_named(tmp_path, text):
     Path(tmp_path / "01_basics.ipynb").write_text(text)
-    with pytest.raises(lessons.InputError, match=r"01_basics\.ipynb is not a lesson notebook"):
+    with pytest.raises(InputError, match=r"01_basics\.ipynb is not a lesson notebook"):
         lessons.find_lessons(tmp_path)
 
 
@@ -340,5 +341,5 @@ def test_list_does_not_wait_for_heavy_imports():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     heavy = {"papermill", "pandas", "nbconvert", "nbformat", "tensorflow"}
-    assert "utils.runs" in done.stderr
+    assert "utils.lessons" in done.stderr
     assert not heavy & set(done.stderr.strip().split(","))

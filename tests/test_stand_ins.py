@@ -1,5 +1,7 @@
 """The stand-ins have the real sets' layout and statistics, and leave something to learn."""
 
+import time
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -11,19 +13,27 @@ from sklearn.neighbors import KNeighborsClassifier
 from utils import stand_ins
 
 
+def in_time(draw):
+    """A full set has to be there in 20 seconds, on two cores."""
+    started = time.monotonic()
+    arrays = draw()
+    assert time.monotonic() - started < 20
+    return arrays
+
+
 @pytest.fixture(scope="module")
 def garments():
-    return stand_ins.garments()
+    return in_time(stand_ins.garments)
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return stand_ins.digits()
+    return in_time(stand_ins.digits)
 
 
 @pytest.fixture(scope="module")
 def newswires():
-    return stand_ins.newswires()
+    return in_time(stand_ins.newswires)
 
 
 @pytest.fixture

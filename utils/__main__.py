@@ -5,18 +5,56 @@ import signal
 import sys
 from pathlib import Path
 
-from utils import lessons, reports, runs
-from utils.parameters import InputError, choose_values, read_profile
+from utils.errors import InputError
 from utils.paths import NOTEBOOKS, RUNS
 
-
-def _list_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where the lessons are"
-    )
+# Each command imports what it needs when it runs, so that check-env works where a package is
+# missing, and list does not wait for what only run needs.
 
 
-def _list(options: argparse.Namespace) -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Run one of the commands and return its exit code, 2 for what cannot be done."""
+    options, rest = _parser().parse_known_args(arguments)
+    try:
+        return options.action(options, rest)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, say
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m utils", description="Keras by Experiment")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, action, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(action=action)
+        return added
+
+    lists = command("list", _list, "list the lessons and what a run may change in them")
+    run = command("run", _run, "run lessons and tell what came out")
+    command("data", _data, "fetch the real data sets into data/")
+    command("check-env", _check_environment, "check packages, device and data")
+    command("lab", _lab, "open JupyterLab on your copy of the lessons; options go to it")
+    for added in (lists, run):
+        added.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR")
+    run.add_argument("lesson", nargs="*", help="01, 01_basics or 01_basics.ipynb; none: all")
+    run.add_argument("-p", metavar="name=value", action="append", default=[], help="change it")
+    run.add_argument("--profile", metavar="quick|full", help="values of profiles.yml")
+    run.add_argument("--time-limit", metavar="SECONDS", type=float, default=1800)
+    run.add_argument("--output", type=Path, default=RUNS, metavar="DIR", help="of the runs")
+    return parser
+
+
+def _list(options: argparse.Namespace, rest: list[str]) -> int:
+    from utils import lessons
+
+    _refuse(rest)
     for lesson in lessons.find_lessons(options.notebooks):
         print(lesson.title)
         print(f"    {lesson.minutes} min, data: {lesson.data}, before this: {lesson.before}")
@@ -25,28 +63,22 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("lesson", nargs="*", help="01, 01_basics or 01_basics.ipynb; none means all")
-    add("-p", metavar="name=value", action="append", default=[], help="change a parameter")
-    add("--profile", metavar="quick|full", help="values from profiles.yml; -p overrules them")
-    add("--time-limit", metavar="SECONDS", type=float, default=1800, help="a lesson's (1800)")
-    add("--output", type=Path, default=RUNS, metavar="DIR", help="where the run's folder goes")
-    _list_options(parser)
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    from utils import lessons, parameters, reports, runs
 
-
-def _run(options: argparse.Namespace) -> int:
+    _refuse([text for text in rest if text.startswith("-")])
     if not 0 < options.time_limit <= 604_800:
         raise InputError(f"--time-limit {options.time_limit:g}: not seconds, a week at most")
     there = lessons.find_lessons(options.notebooks)
-    parameters = {lesson.name: lesson.parameters for lesson in there}
     profile = {}
     if options.profile is not None:
+        every = {lesson.name: lesson.parameters for lesson in there}
         path = options.notebooks / "profiles.yml"
-        profile = read_profile(path, options.profile, parameters)
-    chosen = lessons.select_lessons(there, options.lesson)
+        profile = parameters.read_profile(path, options.profile, every)
+    # argparse takes no lesson that stands behind an option: it comes as a rest
+    chosen = lessons.select_lessons(there, options.lesson + rest)
     selected = {lesson.name: lesson.parameters for lesson in chosen}
-    values = choose_values(selected, profile, options.p)
+    values = parameters.choose_values(selected, profile, options.p)
     for name in (assignment.partition("=")[0] for assignment in options.p):
         if without := ", ".join(lesson for lesson in selected if name not in selected[lesson]):
             print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
@@ -57,63 +89,36 @@ def _run(options: argparse.Namespace) -> int:
     return runs.exit_code(results)
 
 
-def _interrupt(*_) -> None:
-    """Interrupt once: a second Ctrl-C must not stop the ending of kernels and the writing."""
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _no_options(parser: argparse.ArgumentParser) -> None:
-    pass
-
-
-def _data(options: argparse.Namespace) -> int:
+def _data(options: argparse.Namespace, rest: list[str]) -> int:
     from utils.data import fetch_missing
 
+    _refuse(rest)
     return 0 if fetch_missing() else 1
 
 
-def _check_environment(options: argparse.Namespace) -> int:
+def _check_environment(options: argparse.Namespace, rest: list[str]) -> int:
     from utils.environment import check
 
+    _refuse(rest)
     return 0 if check() else 1
 
 
-def _lab(options: argparse.Namespace) -> int:
+def _lab(options: argparse.Namespace, rest: list[str]) -> int:
     from utils.lab import open_lab
 
-    return open_lab(options.rest)
+    return open_lab(rest)
 
 
-# name: what it does, what adds its options, what does it and returns the exit code
-COMMANDS = {
-    "list": ("list the lessons and what a run may change in them", _list_options, _list),
-    "run": ("run lessons and tell what came out", _run_options, _run),
-    "data": ("fetch the real data sets into data/", _no_options, _data),
-    "check-env": ("check packages, device and data", _no_options, _check_environment),
-    "lab": (
-        "open JupyterLab on your own copy of the lessons; options go to it",
-        _no_options,
-        _lab,
-    ),
-}
+def _refuse(rest: list[str]) -> None:
+    if rest:
+        raise InputError(f"unknown: {' '.join(rest)}; `python -m utils --help` tells more")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one of the commands and return its exit code, 2 for what cannot be done."""
-    parser = argparse.ArgumentParser(prog="python -m utils", description="Keras by Experiment")
-    subparsers = parser.add_subparsers(dest="command", required=True)
-    for name, (does, add_options, _) in COMMANDS.items():
-        add_options(subparsers.add_parser(name, help=does, description=does))
-    options, options.rest = parser.parse_known_args(arguments)
-    if options.rest and options.command != "lab":  # JupyterLab has options of its own
-        parser.error(f"unknown: {' '.join(options.rest)}")
-    try:
-        return COMMANDS[options.command][2](options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def _interrupt(*_) -> None:
+    """Interrupt once: a second Ctrl-C must not stop the work of ending kernels and writing."""
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -10,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from utils import download, stand_ins
-from utils.data_files import DataError, checksum, read, write
+from utils.data_files import checksum, read, write
+from utils.errors import DataError
 from utils.paths import DATA, PROJECT
 
 TITLES = {"fashion_mnist": "Fashion-MNIST", "mnist": "MNIST", "reuters": "Reuters"}
@@ -64,10 +66,7 @@ def load(name: str, source: str = "auto") -> Dataset:
         DataError: if a file can't be used, or "real" was asked for and there is none.
     """
     _check_choice("data set", name, TITLES)
-    _check_choice("source", source, SOURCES)
-    if source == "auto":
-        source = os.environ.get("COURSE_DATA_SOURCE") or "auto"
-        _check_choice("COURSE_DATA_SOURCE", source, SOURCES)
+    source = _chosen_source(source)
     if source != "stand-in":
         for find in (_from_course_data, _from_cache, _from_download):
             found = find(name)
@@ -82,19 +81,24 @@ def load(name: str, source: str = "auto") -> Dataset:
 
 
 def locate(name: str) -> str:
-    """Say in a few words where ``load(name)`` would find a data set, without loading or fetching it.
+    """Say in a few words where ``load(name)`` would find a data set, without fetching it.
 
     Raises:
-        DataError: if COURSE_DATA names no folder.
+        ValueError: if COURSE_DATA_SOURCE is unknown.
+        DataError: as ``load`` would.
     """
-    if os.environ.get("COURSE_DATA_SOURCE") == "stand-in":
+    source = _chosen_source("auto")
+    if source == "stand-in":
         return "stand-in, because COURSE_DATA_SOURCE says so"
-    folder = course_data_folder()
-    if folder is not None and (folder / f"{name}.npz").exists():
-        return "real, from COURSE_DATA"
-    if _cache_file(name).exists():
-        return "real, from data/"
-    return "real, by download" if download.reachable() else "stand-in: no network"
+    for find in (_from_course_data, _from_cache):
+        found = find(name)
+        if found is not None:
+            return f"real, {found[1]}"
+    if download.reachable():
+        return "real, by download"
+    if source == "real":
+        raise DataError(f"{TITLES[name]}: no real data found. {_advice(name)}")
+    return "stand-in: no real data here, and no network"
 
 
 def course_data_folder() -> Path | None:
@@ -106,16 +110,18 @@ def course_data_folder() -> Path | None:
     text = os.environ.get("COURSE_DATA")
     if not text:
         return None
-    folder = PROJECT / Path(text).expanduser()
-    if not folder.is_dir():
-        raise DataError(
-            f"COURSE_DATA={text}: there is no folder {folder}. Name one that is there, or unset it."
-        )
+    try:
+        folder = PROJECT / Path(text).expanduser()
+        problem = "" if folder.is_dir() else f"there is no folder {folder}"
+    except (OSError, RuntimeError) as error:  # no permission, or ~user of no user
+        problem = str(error)
+    if problem:
+        raise DataError(f"COURSE_DATA={text}: {problem}. Name another folder, or unset it.")
     return folder
 
 
 def fetch(name: str, seconds: float, show_progress: bool = False) -> dict[str, np.ndarray]:
-    """Download a data set through Keras, check it and keep it in ``data``.
+    """Download a data set through Keras and check it.
 
     Raises:
         DataError: if it can't be fetched within ``seconds``, or what came is not the data set.
@@ -123,25 +129,29 @@ def fetch(name: str, seconds: float, show_progress: bool = False) -> dict[str, n
     try:
         with download.keras_dataset(name, seconds, show_progress) as path:
             arrays = read(path, name)
-    except download.DownloadError as error:
+    except (download.DownloadError, OSError) as error:
         raise DataError(f"{TITLES[name]}: {error}") from error
     if name in download.CHECKSUMS and checksum(arrays) != download.CHECKSUMS[name]:
         raise DataError(
             f"{TITLES[name]}: what came is not the data set (wrong checksum). Nothing was kept."
         )
-    _keep(_cache_file(name), arrays)
     return arrays
 
 
 def fetch_missing() -> bool:
-    """Fetch what ``data`` lacks, with a progress bar, say of each data set what came of it; True if all are there."""
+    """Fetch what ``data`` lacks, with a progress bar, and say of each data set what came of it.
+
+    Returns:
+        True if all are there afterwards.
+    """
     missing = []
     for name, title in TITLES.items():
+        path = _cache_file(name)
         try:
             if _from_cache(name) is None:
-                fetch(name, download.PATIENT_SECONDS, show_progress=True)
-            print(f"OK    {title}: data/{name}.npz")
-        except DataError as error:
+                write(path, fetch(name, download.PATIENT_SECONDS, show_progress=True))
+            print(f"OK    {title}: data/{path.name}")
+        except (DataError, OSError) as error:
             print(f"FAIL  {error}")
             missing.append(name)
     return not missing
@@ -149,15 +159,13 @@ def fetch_missing() -> bool:
 
 def _from_course_data(name: str):
     folder = course_data_folder()
-    path = folder / f"{name}.npz" if folder else None
-    if path is None or not path.exists():
+    if folder is None:
         return None
     try:
-        return read(path, name), "from COURSE_DATA"
-    except (
-        DataError,
-        OSError,
-    ) as error:  # the folder is the user's: nothing in it is moved or replaced
+        return read(folder / f"{name}.npz", name), "from COURSE_DATA"
+    except FileNotFoundError:
+        return None
+    except (DataError, OSError) as error:  # the folder is the user's: nothing in it is moved
         raise DataError(f"{error} Put the right file there, or unset COURSE_DATA.") from error
 
 
@@ -170,57 +178,69 @@ def _from_download(name: str):
     if not download.reachable():
         return None
     try:
-        return fetch(name, download.LESSON_SECONDS), "downloaded and kept in data/"
+        arrays = fetch(name, download.LESSON_SECONDS)
     except DataError as error:
         print(error)
         return None
+    _keep(_cache_file(name), arrays)
+    return arrays, "downloaded just now"
 
 
 def _stand_in(name: str) -> dict[str, np.ndarray]:
-    """Read the stand-in from the cache, or draw it and keep it: the file's name changes with the code that draws."""
+    """Read the stand-in from the cache, or draw it and keep it.
+
+    The file's name changes with the code that draws, so that an outdated one is never read.
+    """
     version = hashlib.sha256(Path(stand_ins.__file__).read_bytes()).hexdigest()[:8]
     path = DATA / f"{name}.stand-in-{version}.npz"
     arrays = _read_or_set_aside(path, name)
     if arrays is None:
         arrays = getattr(stand_ins, DRAW[name])()
-        for outdated in DATA.glob(f"{name}.stand-in-*.npz"):
-            outdated.unlink(missing_ok=True)
         _keep(path, arrays)
+        with suppress(OSError):
+            for outdated in set(DATA.glob(f"{name}.stand-in-*.npz")) - {path}:
+                outdated.unlink()
     return arrays
 
 
 def _read_or_set_aside(path: Path, name: str) -> dict[str, np.ndarray] | None:
     """Read a file of the cache; a damaged one is renamed, said, and counts as absent."""
-    if not path.exists():
-        return None
     try:
+        found = path.stat()
         return read(path, name)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise DataError(
             f"{path}: can't be read ({error.strerror}). Make it readable, or remove it."
         ) from error
     except DataError as error:
-        aside = path.with_name(f"{path.name}.{path.stat().st_mtime_ns}.damaged")
-        try:
-            path.replace(aside)
-        except FileNotFoundError:  # another process was faster
-            return None
-        except OSError as refused:
-            raise DataError(
-                f"{error} It can't be moved aside ({refused.strerror}): remove it."
-            ) from error
-        print(f"{error} Moved aside to {aside.name}.")
+        _set_aside(path, found, error)
         return None
 
 
+def _set_aside(path: Path, found: os.stat_result, problem: DataError) -> None:
+    """Rename a damaged file, unless another process has put a new one in its place since."""
+    aside = path.with_name(f"{path.name}.{found.st_mtime_ns}.damaged")
+    try:
+        if path.stat().st_ino == found.st_ino:
+            path.replace(aside)
+            print(f"{problem} Moved aside to {aside.name}.")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise DataError(
+            f"{problem} It can't be moved ({error.strerror}): remove it."
+        ) from error
+
+
 def _keep(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write a file of the cache; where that is impossible the lesson goes on with what is in memory."""
+    """Write a file of the cache; where that is impossible the lesson goes on from memory."""
     try:
         write(path, arrays)
     except OSError as error:
-        print(
-            f"{path.name} could not be kept in {path.parent.name}/ ({error.strerror}); it is made anew each time."
-        )
+        where = path.parent.name
+        print(f"{path.name} could not be kept in {where}/ ({error.strerror}).")
 
 
 def _dataset(name: str, arrays: dict[str, np.ndarray], source: str) -> Dataset:
@@ -238,7 +258,7 @@ def _dataset(name: str, arrays: dict[str, np.ndarray], source: str) -> Dataset:
 
 
 def _rows(tokens: np.ndarray, splits: np.ndarray) -> np.ndarray:
-    """Cut one long array of word ids into an object array of lists, as ``keras.datasets.reuters`` returns them."""
+    """Cut one array of word ids into an object array of lists, as ``keras.datasets`` does."""
     ids = tokens.tolist()
     rows = np.empty(len(splits) - 1, dtype=object)
     for row, (start, end) in enumerate(pairwise(splits)):
@@ -252,6 +272,15 @@ def _cache_file(name: str) -> Path:
 
 def _advice(name: str) -> str:
     return f"For the real data run `make data`, or set COURSE_DATA to a folder with {name}.npz."
+
+
+def _chosen_source(source: str) -> str:
+    """Check a source, and let COURSE_DATA_SOURCE take the place of "auto"."""
+    _check_choice("source", source, SOURCES)
+    if source == "auto":
+        source = os.environ.get("COURSE_DATA_SOURCE") or "auto"
+        _check_choice("COURSE_DATA_SOURCE", source, SOURCES)
+    return source
 
 
 def _check_choice(what: str, value: str, allowed) -> None:

@@ -4,9 +4,11 @@ import hashlib
 import zipfile
 import zlib
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
+
+from utils.errors import DataError
+from utils.files import whole_file
 
 # The arrays of each file: kind (NumPy's dtype, or U for text) and shape (None: any length).
 IMAGES = {
@@ -25,11 +27,12 @@ NEWSWIRES = {
     "words": ("U", (None,)),
     "class_names": ("U", (46,)),
 }
+# What zipfile, zlib and NumPy raise where bytes of an archive are wrong.
+DAMAGED = (
+    *(ValueError, EOFError, KeyError, OSError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 LAYOUT = {"fashion_mnist": IMAGES, "mnist": IMAGES, "reuters": NEWSWIRES}
-
-
-class DataError(Exception):
-    """A data set that can't be used: the message names the file, what is wrong with it and what to do."""
 
 
 def read(path: Path, name: str) -> dict[str, np.ndarray]:
@@ -42,10 +45,11 @@ def read(path: Path, name: str) -> dict[str, np.ndarray]:
     with path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             raise DataError(f"{path}: not an .npz file, or cut off.")
+        file.seek(0)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with np.load(file, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in LAYOUT[name] if key in archive}
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except DAMAGED as error:
             raise DataError(
                 f"{path}: damaged, or holds more than plain arrays ({error})."
             ) from error
@@ -62,18 +66,8 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
         OSError: if the folder can't be written to, or the disk is full; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        dir=path.parent, prefix=path.name, suffix=".part", delete=False
-    ) as file:
-        part = Path(file.name)
-        try:
-            np.savez(file, **arrays)
-            file.flush()
-            part.chmod(0o644)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    with whole_file(path) as file:
+        np.savez(file, **arrays)
 
 
 def checksum(arrays: dict[str, np.ndarray]) -> str:

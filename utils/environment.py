@@ -5,8 +5,10 @@ import subprocess
 import sys
 from importlib import metadata
 
-from utils import data
+from utils.errors import DataError
 from utils.paths import PROJECT
+
+REMEDY = "remove the folder .venv and run `make setup`"
 
 DEVICE = (
     "import tensorflow as tf; print('GPU' if tf.config.list_physical_devices('GPU') else 'CPU')"
@@ -30,13 +32,19 @@ def check() -> bool:
             f"{'FAIL' if problem else 'OK  '}  {package:16s} {version:10s} {problem}".rstrip()
         )
     print(f"      device: {_python(DEVICE)[1] or 'unknown, TensorFlow does not start'}")
-    for name, title in data.TITLES.items():
-        try:
+    return _check_data() and all_fine
+
+
+def _check_data() -> bool:
+    try:
+        from utils import data  # here: it needs NumPy, whose absence was to be told first
+
+        for name, title in data.TITLES.items():
             print(f"      {title}: {data.locate(name)}")
-        except data.DataError as error:
-            print(f"FAIL  {error}")
-            return False
-    return all_fine
+    except (ImportError, ValueError, DataError) as error:
+        print(f"FAIL  data: {error}")
+        return False
+    return True
 
 
 def _problem(package: str, version: str, module: str | None) -> str:
@@ -44,20 +52,21 @@ def _problem(package: str, version: str, module: str | None) -> str:
     try:
         found = metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "is not installed; run `make setup`"
+        return f"is not installed; {REMEDY}"
     if found != version:
-        return f"is pinned, but {found} is installed; run `make setup`"
+        return f"is pinned, but {found} is installed; {REMEDY}"
     # in a process of its own: a package built for another processor ends the process that imports it
     works, output = _python(f"import {module}") if module else (True, "")
     return "" if works else f"can't be imported: {output}"
 
 
 def _modules_of_packages() -> dict[str, str]:
+    """Map a package to the module to import: the one of the same name, or else any."""
     modules = {}
     for module, packages in metadata.packages_distributions().items():
-        for package in packages:
-            if not module.startswith("_"):
-                modules.setdefault(package.lower(), module)
+        for package in map(str.lower, packages):
+            if module == package or not (module.startswith("_") or package in modules):
+                modules[package] = module
     return modules
 
 

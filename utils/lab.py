@@ -7,9 +7,9 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from utils.paths import NOTEBOOKS, PROJECT
+from utils.files import whole_file
+from utils.paths import MY_LESSONS, NOTEBOOKS
 
-MY_LESSONS = PROJECT / "my_lessons"
 COPIED = (
     ".copied.json"  # in the working copy: the SHA-256 of what was copied there, by file name
 )
@@ -117,13 +117,8 @@ def _read_copied(path: Path) -> dict[str, str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step: whoever opens it finds the old content or the new, never a part."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def _digest(content: bytes) -> str:

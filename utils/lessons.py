@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.parameters import InputError, Parameter, look_up, read_parameters
+from utils.errors import InputError
+from utils.parameters import Parameter, look_up, read_parameters
 from utils.paths import NOTEBOOKS
 
 HEADER = "| Minutes on two CPU cores | Data | Before this |"
@@ -54,7 +55,10 @@ def _read_lesson(path: Path) -> Lesson:
     try:  # without nbformat, which takes two seconds to import: `list` should not
         notebook = json.loads(path.read_text(encoding="utf-8"))
         lines = "".join(notebook["cells"][0]["source"]).splitlines()
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        parameters = read_parameters(notebook, path.stem)
+    except InputError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path.name} is not a lesson notebook: {type(error).__name__}: {error}"
         ) from None
@@ -63,4 +67,4 @@ def _read_lesson(path: Path) -> Lesson:
         lines[lines.index(HEADER) + 2].strip("| ").split("|") if HEADER in lines[:-2] else []
     )
     minutes, data, before = [fact.strip() for fact in facts] if len(facts) == 3 else ["?"] * 3
-    return Lesson(path, title, minutes, data, before, read_parameters(notebook, path.stem))
+    return Lesson(path, title, minutes, data, before, parameters)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from utils.errors import InputError
+
 Value = int | float | str | bool
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 # No second "=" in a line: papermill's own reader of parameters passes over such a line.
@@ -25,10 +27,6 @@ LINE = re.compile(
 CONVENTION = (
     "name: type = value  # what it does [low to high] (or [choice | choice]; bool: neither)"
 )
-
-
-class InputError(ValueError):
-    """What was asked for cannot be done: one line that says what, where, and what could be."""
 
 
 @dataclass(frozen=True)

@@ -6,3 +6,4 @@ PROJECT = Path(__file__).resolve().parent.parent
 DATA = PROJECT / "data"
 NOTEBOOKS = PROJECT / "notebooks"
 RUNS = PROJECT / "runs"
+MY_LESSONS = PROJECT / "my_lessons"

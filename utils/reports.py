@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
+from utils.files import whole_file
 from utils.lessons import Lesson
 from utils.parameters import Value
 
@@ -65,6 +66,11 @@ class Result:
         return [f"{self.lesson.name}: {text}" for text in [self.error, *failed] if text]
 
     @property
+    def figures(self) -> list[str]:
+        """The names of what was recorded, but for the data source."""
+        return [name for name in self.records if name != "data_source"]
+
+    @property
     def row(self) -> dict[str, Value]:
         """All that is known, in full precision, as a row of results.csv."""
         defaults = {
@@ -79,27 +85,20 @@ class Result:
             "data_source": self.records.get("data_source", ""),
             "error": self.error,
             **{f"parameter.{name}": value for name, value in (defaults | self.changes).items()},
-            **{
-                f"record.{name}": value
-                for name, value in self.records.items()
-                if name != "data_source"
-            },
+            **{f"record.{name}": self.records[name] for name in self.figures},
         }
 
     @property
     def summary(self) -> dict[str, str]:
         """What a person looks at first: the row of the closing table and of index.html."""
         row = self.row
-        figures = {
-            name: value for name, value in self.records.items() if not isinstance(value, str)
-        }
         return {
             "lesson": row["lesson"],
             "status": row["status"],
             "seconds": f"{self.seconds:.1f}",
             "claims": f"{row['claims_kept']}/{row['claims_made']}",
             "data": str(row["data_source"]),
-            "figures": _pairs(dict(list(figures.items())[:3])),
+            "figures": _pairs({name: self.records[name] for name in self.figures[:3]}),
             "changed": _pairs(self.changes),
         }
 
@@ -147,10 +146,8 @@ def write_page(notebook: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, finds the old or the new one, never half."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def _pairs(values: dict[str, Value]) -> str:

@@ -49,8 +49,10 @@ def collect(notebook) -> tuple[list[dict], dict]:
 
 def _plain(name: str, value) -> float | int | str:
     """Turn a NumPy number into Python's; JSON knows no NaN and no infinity, so these become text."""
-    if isinstance(value, str | bool):
+    if isinstance(value, str):
         return value
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):

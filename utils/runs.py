@@ -11,8 +11,9 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from utils.errors import InputError
 from utils.lessons import Lesson
-from utils.parameters import InputError, Value
+from utils.parameters import Value
 from utils.reports import Result, Status, one_line, write_page, write_reports
 from utils.results import collect
 

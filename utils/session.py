@@ -1,5 +1,6 @@
 """One call that makes a lesson repeatable, quiet and as fast as the machine allows: ``setup(seed)``."""
 
+import numbers
 import os
 import sys
 from contextlib import contextmanager
@@ -31,11 +32,12 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
     Only the first GPU is used; the others are hidden, so that several runs can share a machine. Operations are made
     deterministic (https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism).
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+    if not _whole_number(seed) or not 0 <= seed < 2**32:
         raise ValueError(
             f"setup(seed={seed!r}): the seed is a whole number from 0 to {2**32 - 1}"
         )
-    if gpu_memory_limit is not None and gpu_memory_limit < 1:
+    limited = gpu_memory_limit is not None
+    if limited and not (_whole_number(gpu_memory_limit) and gpu_memory_limit >= 1):
         raise ValueError(
             f"setup(gpu_memory_limit={gpu_memory_limit!r}): the limit is 1 MiB or more, or None"
         )
@@ -55,13 +57,17 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
     import matplotlib.pyplot as plt
 
     tf.get_logger().setLevel("ERROR")
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(int(seed))
     tf.config.experimental.enable_op_determinism()
     plt.rcParams.update(FIGURE_STYLE)
     python = ".".join(map(str, sys.version_info[:2]))
     print(
         f"Python {python}, TensorFlow {tf.__version__}, Keras {keras.__version__}, {device}, seed {seed}"
     )
+
+
+def _whole_number(value) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _choose_device(tf, gpu_memory_limit: int | None) -> str:
@@ -76,7 +82,10 @@ def _choose_device(tf, gpu_memory_limit: int | None) -> str:
         else:
             limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory_limit)
             tf.config.set_logical_device_configuration(gpus[0], [limit])
-    except RuntimeError:  # the GPU is in use already: setup() was called a second time
+    except (
+        RuntimeError,
+        ValueError,
+    ):  # the GPU is in use already: setup() was called a second time
         return "GPU as set up before"
     return "GPU " + tf.config.experimental.get_device_details(gpus[0]).get(
         "device_name", gpus[0].name
