@@ -455,6 +455,7 @@ def test_make_data_says_of_each_data_set_what_came_of_it(project, monkeypatch, c
         "OK    Fashion-MNIST",
         "FAIL  MNIST",
         "FAIL  Reuters",
+        "You can also put the files into data/ yourself; data/README.md gives their layout.",
     ]
 
 

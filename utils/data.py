@@ -154,6 +154,10 @@ def fetch_missing() -> bool:
         except (DataError, OSError) as error:
             print(f"FAIL  {error}")
             missing.append(name)
+    if missing:
+        print(
+            "You can also put the files into data/ yourself; data/README.md gives their layout."
+        )
     return not missing
 
 
