@@ -113,6 +113,7 @@ def closing_table(results: list[Result]) -> str:
 
 
 def write_reports(folder: Path, results: list[Result]) -> None:
+    """Write results.csv and index.html anew; raises OSError where the folder refuses."""
     table = io.StringIO()
     columns = dict.fromkeys(name for result in results for name in result.row)
     writer = csv.DictWriter(table, columns, lineterminator="\n")
@@ -159,5 +160,6 @@ def _pairs(values: dict[str, Value]) -> str:
 
 
 def one_line(text: str) -> str:
+    """Join the lines of a text and cut it at 300 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 300 else line[:299] + "…"
