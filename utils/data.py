@@ -1,4 +1,4 @@
-"""Where a lesson's data set comes from: ``load(name)`` finds it, checks it and says where it was found."""
+"""Where does a lesson's data set come from? ``load(name)`` finds it, checks it and says."""
 
 import hashlib
 import os
@@ -32,13 +32,15 @@ class Dataset:
     """One data set, split into a training and a test part.
 
     Attributes:
-        x_train: images, uint8 (60000, 28, 28), 0 to 255; or newswires, an object array of 8,982 lists of word ids.
+        x_train: images, uint8 (60000, 28, 28), 0 to 255; or newswires, an object array of
+            8,982 lists of word ids.
         y_train: class of each, uint8, from 0.
         x_test: like ``x_train``, 10,000 images or 2,246 newswires.
         y_test: like ``y_train``.
         class_names: the name of each class, in the order of the labels.
         source: "real" or "stand-in".
-        words: newswires only: ``words[i]`` is the word with id ``i + 4``; 1 starts a newswire, 2 is an unknown word.
+        words: newswires only: ``words[i]`` is the word with id ``i + 4``; 1 starts a newswire,
+            2 is an unknown word.
     """
 
     x_train: np.ndarray
@@ -53,9 +55,9 @@ class Dataset:
 def load(name: str, source: str = "auto") -> Dataset:
     """Find a data set, check its arrays, print where it was found, and return it.
 
-    Looked at in this order: the folder that COURSE_DATA names, the project's ``data`` folder, Keras's download
-    (kept in ``data``), the stand-in that ``utils.stand_ins`` draws. A relative COURSE_DATA counts from the project's
-    folder. COURSE_DATA_SOURCE, if set, takes the place of "auto".
+    Looked at in this order: the folder that COURSE_DATA names, the project's ``data`` folder,
+    Keras's download (kept in ``data``), the stand-in that ``utils.stand_ins`` draws. A relative
+    COURSE_DATA counts from the project's folder. COURSE_DATA_SOURCE takes the place of "auto".
 
     Args:
         name: "fashion_mnist", "mnist" or "reuters".

@@ -1,4 +1,4 @@
-"""Is this file the data set, whole and sound? Reads, checks and writes the course's ``.npz`` files."""
+"""Is this file the data set, whole and sound? Reads, checks and writes ``.npz`` files."""
 
 import hashlib
 import zipfile
@@ -39,7 +39,8 @@ def read(path: Path, name: str) -> dict[str, np.ndarray]:
     """Read one data set's arrays from its ``.npz`` file; nothing in it is ever unpickled.
 
     Raises:
-        DataError: if the file is damaged, is something else, or has an array of the wrong dtype or shape.
+        DataError: if the file is damaged, is something else, or has an array of the wrong dtype
+            or shape.
         OSError: if the file can't be opened.
     """
     with path.open("rb") as file:
@@ -71,7 +72,7 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def checksum(arrays: dict[str, np.ndarray]) -> str:
-    """Return the SHA-256 of an image data set's four arrays, one after the other, whatever file held them."""
+    """Return the SHA-256 of an image data set's four arrays, one after the other."""
     digest = hashlib.sha256()
     for key in IMAGES:
         digest.update(np.ascontiguousarray(arrays[key]).data)

@@ -1,4 +1,4 @@
-"""How the real data sets are fetched: Keras's own download, in a child process with a time limit."""
+"""How are the real data sets fetched? By Keras, in a child process with a time limit."""
 
 import http.client
 import os
@@ -17,8 +17,8 @@ ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 PROBE_SECONDS = 3
 LESSON_SECONDS = 120
 PATIENT_SECONDS = 1800
-# SHA-256 over the four arrays, in the order train images, train labels, test images, test labels. Keras itself checks
-# the files of MNIST and Reuters; those of Fashion-MNIST it does not.
+# SHA-256 over the four arrays: train images, train labels, test images, test labels. Keras
+# itself checks the files of MNIST and Reuters; those of Fashion-MNIST it does not.
 CHECKSUMS = {
     "fashion_mnist": "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f",
     "mnist": "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16",
@@ -49,7 +49,7 @@ def reachable() -> bool:
 
 @contextmanager
 def keras_dataset(name: str, seconds: float, show_progress: bool = False) -> Iterator[Path]:
-    """Download one of ``keras.datasets`` and yield a file with its arrays, which lives as long as the context.
+    """Download one of ``keras.datasets`` and yield a file with its arrays, gone afterwards.
 
     Args:
         name: the module in ``keras.datasets``.
@@ -59,7 +59,7 @@ def keras_dataset(name: str, seconds: float, show_progress: bool = False) -> Ite
     Raises:
         DownloadError: if it took too long or failed.
 
-    Keras keeps what it downloads, whole or not, in KERAS_HOME: a folder of its own here, gone afterwards.
+    Keras keeps what it downloads, whole or not, in KERAS_HOME: here, a folder that goes too.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.npz"
@@ -106,7 +106,7 @@ def arrays_from_keras(name: str) -> dict[str, np.ndarray]:
 
 
 def _flat(part: str, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Turn lists of word ids into one long array and the places where each list ends: no pickle is needed then."""
+    """Turn lists of word ids into one array and the places where each ends: needs no pickle."""
     return {
         f"x_{part}_tokens": np.concatenate(rows).astype("int32"),
         f"x_{part}_row_splits": np.cumsum([0, *map(len, rows)], dtype="int64"),

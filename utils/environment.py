@@ -1,4 +1,4 @@
-"""Is this machine ready for the course? Checks packages, device and data, and says so line by line."""
+"""Is this machine ready for the course? Packages, device and data, line by line."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ def pinned_versions() -> dict[str, str]:
 
 
 def check() -> bool:
-    """Print a line a package, one for the device and one a data set; True if every package is as pinned."""
+    """Print a line for each package, the device and each data set; True if all is well."""
     modules = _modules_of_packages()
     all_fine = True
     for package, version in pinned_versions().items():
@@ -55,7 +55,7 @@ def _problem(package: str, version: str, module: str | None) -> str:
         return f"is not installed; {REMEDY}"
     if found != version:
         return f"is pinned, but {found} is installed; {REMEDY}"
-    # in a process of its own: a package built for another processor ends the process that imports it
+    # in a process of its own, which ends if the package was built for another processor
     works, output = _python(f"import {module}") if module else (True, "")
     return "" if works else f"can't be imported: {output}"
 
@@ -71,7 +71,7 @@ def _modules_of_packages() -> dict[str, str]:
 
 
 def _python(code: str) -> tuple[bool, str]:
-    """Run a line of Python in a process of its own; return whether it went well, and its last line."""
+    """Run Python in a process of its own; return whether it went well, and its last line."""
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )

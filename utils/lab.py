@@ -1,4 +1,4 @@
-"""`make lab`: JupyterLab on a working copy of the lessons that git ignores and where a student's changes stay."""
+"""`make lab`: JupyterLab on a working copy of the lessons, where a student's changes stay."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ COPIED = (
 def open_lab(
     arguments: list[str], notebooks: Path = NOTEBOOKS, working_copy: Path = MY_LESSONS
 ) -> int:
-    """Prepare the working copy, say what was done, and run JupyterLab there until it is shut down."""
+    """Prepare the working copy, say what was done, and run JupyterLab there until it ends."""
     try:
         lines = prepare(notebooks, working_copy)
     except OSError as error:
@@ -39,8 +39,8 @@ def open_lab(
 def prepare(notebooks: Path = NOTEBOOKS, working_copy: Path = MY_LESSONS) -> list[str]:
     """Copy new and newer lessons to the working copy and return the lines to tell the student.
 
-    A file that differs by a byte from what was copied is the student's and is never written to: JupyterLab
-    stores outputs in it, and a run can have taken hours.
+    A file that differs by a byte from what was copied is the student's and is never written to:
+    JupyterLab stores outputs in it, and a run can have taken hours.
 
     Raises:
         OSError: if something cannot be read or written.
@@ -55,7 +55,7 @@ def prepare(notebooks: Path = NOTEBOOKS, working_copy: Path = MY_LESSONS) -> lis
 
 
 def _bring(lesson: Path, working_copy: Path, copied: dict[str, str]) -> list[str]:
-    """Bring one lesson to the working copy, note it in ``copied``, and return the line to say, if any."""
+    """Bring one lesson to the working copy, note it in ``copied``, return what to say, if any."""
     content = lesson.read_bytes()
     copy = working_copy / lesson.name
     state = _put(copy, content, copied)
@@ -78,7 +78,7 @@ def _bring(lesson: Path, working_copy: Path, copied: dict[str, str]) -> list[str
 
 
 def _put(path: Path, content: bytes, copied: dict[str, str]) -> str:
-    """Write the content there, unless the file is the student's, and return what stood there before."""
+    """Write the content, unless the file is the student's, and return what stood there before."""
     found = _state(path, content, copied)
     if found in ("missing", "untouched"):
         _write(path, content)
@@ -98,7 +98,7 @@ def _state(path: Path, content: bytes, copied: dict[str, str]) -> str:
 
 
 def _given(lesson: Path, copied: dict[str, str]) -> list[str]:
-    """List the versions of a lesson that the student was given, even if the file was deleted since."""
+    """List the versions of a lesson that the student was given, deleted ones too."""
     beside = f"{lesson.stem}.new"
     return [
         digest
@@ -108,7 +108,7 @@ def _given(lesson: Path, copied: dict[str, str]) -> list[str]:
 
 
 def _read_copied(path: Path) -> dict[str, str]:
-    """Read what was copied; without a readable record nothing was, and so every file is the student's."""
+    """Read what was copied; without a readable record every file is the student's."""
     try:
         copied = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):

@@ -19,7 +19,7 @@ def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 5) -> N
     """
     if len(images) != len(titles) or len(images) == 0:
         raise ValueError(
-            f"image_grid: {len(images)} images and {len(titles)} titles; one title an image is needed"
+            f"image_grid: {len(images)} images and {len(titles)} titles; each image needs one"
         )
     rows = -(-len(images) // columns)
     _, axes = plt.subplots(rows, columns, figsize=(columns * 1.5, rows * 1.75), squeeze=False)

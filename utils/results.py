@@ -12,8 +12,9 @@ RECORD = "application/vnd.keras-by-experiment.record+json"
 def claim(text: str, holds: bool) -> None:
     """Show ``✓ text`` when ``holds`` is true and ``✗ text`` when it is not.
 
-    It never raises, so that a broken claim does not hide the rest of the lesson. Anything but a plain truth value
-    counts as broken: a list or a model is "true" in Python whatever it holds, and such a claim could not fail.
+    It never raises, so that a broken claim does not hide the rest of the lesson. Anything but a
+    plain truth value counts as broken: a list or a model is "true" in Python whatever it holds,
+    and such a claim could not fail.
     """
     kept = isinstance(holds, bool | np.bool_) and bool(holds)
     _show(
@@ -36,7 +37,7 @@ def record(**values: float | str) -> None:
 
 
 def collect(notebook) -> tuple[list[dict], dict]:
-    """Return the claims (``text`` and ``holds``) and the records of an executed notebook, in the order shown."""
+    """Return the claims (``text``, ``holds``) and the records of an executed notebook, in order."""
     claims, records = [], {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

@@ -1,4 +1,4 @@
-"""One call that makes a lesson repeatable, quiet and as fast as the machine allows: ``setup(seed)``."""
+"""``setup(seed)`` makes a lesson repeatable, quiet and as fast as the machine allows."""
 
 import numbers
 import os
@@ -17,10 +17,11 @@ FIGURE_STYLE = {
 
 
 def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
-    """Seed Python, NumPy and Keras, choose the device, set the figure style, and print what is used.
+    """Seed all random numbers, choose the device, style the figures, and print what is used.
 
-    Call it before Keras is imported: oneDNN's kernels, which train a small convolutional network about three times
-    as fast on a CPU without AVX-512, can be chosen only when TensorFlow is loaded.
+    Call it before Keras is imported: oneDNN's kernels, which train a small convolutional network
+    about three times as fast on a CPU without AVX-512, can be chosen only when TensorFlow is
+    loaded.
 
     Args:
         seed: from 0 to 2**32 - 1; the same seed gives the same numbers again on the same machine.
@@ -29,8 +30,9 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
     Raises:
         ValueError: if the seed or the limit is out of range.
 
-    Only the first GPU is used; the others are hidden, so that several runs can share a machine. Operations are made
-    deterministic (https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism).
+    Only the first GPU is used; the others are hidden, so that several runs can share a machine.
+    Operations are made deterministic
+    (https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism).
     """
     if not _whole_number(seed) or not 0 <= seed < 2**32:
         raise ValueError(
@@ -43,11 +45,12 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
         )
     if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "1":
         print(
-            "TensorFlow was loaded before setup(): restart the kernel to train with oneDNN's faster kernels."
+            "TensorFlow was loaded before setup(): restart the kernel for oneDNN's faster code."
         )
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # TensorFlow's C++ code greets on file descriptor 2, whatever the log level, and ipykernel would store that.
+    # TensorFlow's C++ code greets on file descriptor 2, whatever the log level, and ipykernel
+    # would store that.
     with _quiet_file_descriptor(2):
         import tensorflow as tf
 
@@ -61,9 +64,8 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
     tf.config.experimental.enable_op_determinism()
     plt.rcParams.update(FIGURE_STYLE)
     python = ".".join(map(str, sys.version_info[:2]))
-    print(
-        f"Python {python}, TensorFlow {tf.__version__}, Keras {keras.__version__}, {device}, seed {seed}"
-    )
+    versions = f"Python {python}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    print(f"{versions}, {device}, seed {seed}")
 
 
 def _whole_number(value) -> bool:
