@@ -77,7 +77,7 @@ def load(name: str, source: str = "auto") -> Dataset:
                 print(f"{TITLES[name]}: the real data, {place}")
                 return _dataset(name, arrays, "real")
     if source == "real":
-        raise DataError(f"{TITLES[name]}: no real data found. {_advice(name)}")
+        raise _no_real_data(name)
     print(f"{TITLES[name]}: a STAND-IN drawn by code, not the real data. {_advice(name)}")
     return _dataset(name, _stand_in(name), "stand-in")
 
@@ -99,7 +99,7 @@ def locate(name: str) -> str:
     if download.reachable():
         return "real, by download"
     if source == "real":
-        raise DataError(f"{TITLES[name]}: no real data found. {_advice(name)}")
+        raise _no_real_data(name)
     return "stand-in: no real data here, and no network"
 
 
@@ -274,6 +274,10 @@ def _rows(tokens: np.ndarray, splits: np.ndarray) -> np.ndarray:
 
 def _cache_file(name: str) -> Path:
     return DATA / f"{name}.npz"
+
+
+def _no_real_data(name: str) -> DataError:
+    return DataError(f"{TITLES[name]}: no real data found. {_advice(name)}")
 
 
 def _advice(name: str) -> str:

@@ -24,3 +24,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a whole file in one step; raises OSError as ``whole_file`` does."""
+    with whole_file(path) as file:
+        file.write(content)

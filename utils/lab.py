@@ -7,7 +7,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from utils.files import whole_file
+from utils.files import write_file
 from utils.paths import MY_LESSONS, NOTEBOOKS
 
 COPIED = (
@@ -50,7 +50,7 @@ def prepare(notebooks: Path = NOTEBOOKS, working_copy: Path = MY_LESSONS) -> lis
     lines = []
     for lesson in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         lines += _bring(lesson, working_copy, copied)
-    _write(working_copy / COPIED, json.dumps(copied, indent=1).encode())
+    write_file(working_copy / COPIED, json.dumps(copied, indent=1).encode())
     return lines
 
 
@@ -81,7 +81,7 @@ def _put(path: Path, content: bytes, copied: dict[str, str]) -> str:
     """Write the content, unless the file is the student's, and return what stood there before."""
     found = _state(path, content, copied)
     if found in ("missing", "untouched"):
-        _write(path, content)
+        write_file(path, content)
     if found != "changed":
         copied[path.name] = _digest(content)
     return found
@@ -114,11 +114,6 @@ def _read_copied(path: Path) -> dict[str, str]:
     except (FileNotFoundError, ValueError):
         return {}
     return copied if isinstance(copied, dict) else {}
-
-
-def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as file:
-        file.write(content)
 
 
 def _digest(content: bytes) -> str:

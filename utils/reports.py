@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
-from utils.files import whole_file
+from utils.files import write_file
 from utils.lessons import Lesson
 from utils.parameters import Value
 
@@ -119,7 +119,7 @@ def write_reports(folder: Path, results: list[Result]) -> None:
     writer = csv.DictWriter(table, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(result.row for result in results)
-    _write(folder / "results.csv", table.getvalue())
+    write_file(folder / "results.csv", table.getvalue().encode())
     rows, problems = [], []
     for result in results:
         cells = {name: html.escape(text) for name, text in result.summary.items()}
@@ -133,7 +133,8 @@ def write_reports(folder: Path, results: list[Result]) -> None:
         problems += [f"<li>{html.escape(problem)}</li>" for problem in result.problems]
     head = "".join(f"<th>{name}</th>" for name in results[0].summary)
     blocks = {"head": head, "rows": "\n".join(rows), "problems": "\n".join(problems)}
-    _write(folder / "index.html", INDEX.format(name=html.escape(folder.name), **blocks))
+    page = INDEX.format(name=html.escape(folder.name), **blocks)
+    write_file(folder / "index.html", page.encode())
 
 
 def write_page(notebook: Path) -> None:
@@ -141,14 +142,10 @@ def write_page(notebook: Path) -> None:
     from nbconvert import HTMLExporter
 
     try:
-        _write(notebook.with_suffix(".html"), HTMLExporter().from_filename(str(notebook))[0])
+        page, _ = HTMLExporter().from_filename(str(notebook))
+        write_file(notebook.with_suffix(".html"), page.encode())
     except Exception as error:  # noqa: BLE001 - whatever nbconvert's many parts raise
         print(one_line(f"{notebook.name}: no HTML page: {error}"), file=sys.stderr)
-
-
-def _write(path: Path, text: str) -> None:
-    with whole_file(path) as file:
-        file.write(text.encode())
 
 
 def _pairs(values: dict[str, Value]) -> str:

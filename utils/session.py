@@ -84,10 +84,8 @@ def _choose_device(tf, gpu_memory_limit: int | None) -> str:
         else:
             limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory_limit)
             tf.config.set_logical_device_configuration(gpus[0], [limit])
-    except (
-        RuntimeError,
-        ValueError,
-    ):  # the GPU is in use already: setup() was called a second time
+    except (RuntimeError, ValueError):
+        # the GPU is in use already: setup() was called a second time
         return "GPU as set up before"
     return "GPU " + tf.config.experimental.get_device_details(gpus[0]).get(
         "device_name", gpus[0].name
