@@ -23,6 +23,18 @@ MUTATIONS = [
         "x_test, y_test = data.x_test, data.y_test\nnp.random.default_rng(0).shuffle(y_train)",
         "Training brought the validation loss below half of what it was",
     ),
+    (
+        "02_normalization",
+        "return scaler.transform(column).reshape(pixels.shape)",
+        "return column.reshape(pixels.shape)",
+        "The standardized training pixels have mean 0 and standard deviation 1, within 0.001",
+    ),
+    (
+        "02_normalization",
+        "scaler = StandardScaler().fit(x_train.reshape(-1, 1))",
+        "scaler = StandardScaler().fit(x_test.reshape(-1, 1))",
+        "The scaler's mean and standard deviation are those of the training pixels",
+    ),
 ]
 
 
