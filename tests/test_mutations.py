@@ -35,6 +35,24 @@ MUTATIONS = [
         "scaler = StandardScaler().fit(x_test.reshape(-1, 1))",
         "The scaler's mean and standard deviation are those of the training pixels",
     ),
+    (
+        "03_callbacks",
+        "enough = train(new_model(), [StopAtAccuracy(target_accuracy), OneLine()])",
+        "enough = train(new_model(), [OneLine()])",
+        "The run ended before its last epoch, at the first that reached the target accuracy",
+    ),
+    (
+        "03_callbacks",
+        "train(resumed, [keras.callbacks.BackupAndRestore(backup)], **short)",
+        "train(resumed, [], **short)",
+        "The backup was deleted at the end",
+    ),
+    (
+        "04_deep_networks",
+        '"selu": look_inside(dense_stack(units, "selu", "lecun_normal")),',
+        '"selu": look_inside(dense_stack(units, "selu", "random_normal")),',
+        "ReLU: every gradient norm is below a hundredth of SELU's smallest",
+    ),
 ]
 
 
