@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup run list test lint lab data check-env refresh lock clean
+.PHONY: help setup run list test lint lab data check-env bench refresh lock clean
 
 help:  ## list these commands
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ data: $(INSTALLED)  ## fetch the real data sets into data/
 
 check-env: $(INSTALLED)  ## say of each package, the device and the data whether they are as they should be
 	@$(BIN)/python -m utils check-env
+
+bench: $(INSTALLED)  ## measure how much faster fit_in_memory trains than fit
+	@$(BIN)/python -m utils.bench
 
 refresh: $(INSTALLED)  ## run the lessons on the real data (COURSE_DATA=folder) and store their outputs
 	COURSE_DATA_SOURCE=real $(BIN)/jupyter nbconvert --to notebook --execute --inplace \

@@ -53,6 +53,36 @@ MUTATIONS = [
         '"selu": look_inside(dense_stack(units, "selu", "random_normal")),',
         "ReLU: every gradient norm is below a hundredth of SELU's smallest",
     ),
+    (
+        "05_training_methods",
+        ".prefetch(tf.data.AUTOTUNE).cache()",
+        ".prefetch(tf.data.AUTOTUNE)",
+        "With the cache last, the second epoch has the order of the first",
+    ),
+    (
+        "05_training_methods",
+        "own.set_weights(new_network().get_weights())",
+        "",
+        "Loss by loss, the own loop and train_on_batch differ by less than 0.0001",
+    ),
+    (
+        "06_weighting",
+        '(reduction="mean_with_sample_weight")',
+        "()",
+        'With reduction="mean_with_sample_weight" it divides by the sum of the weights',
+    ),
+    (
+        "07_several_inputs_and_outputs",
+        "inputs, targets = days(1000, total)",
+        "inputs, targets = days(1000, total)\nnp.random.default_rng(0).shuffle(photos[1000:])",
+        "The hours are off by less than half as much as the guess",
+    ),
+    (
+        "07_several_inputs_and_outputs",
+        '{"sunshine": 1, "class": 100}',
+        '{"sunshine": 1, "weather": 100}',
+        "The 100 went to the sunshine, not to the weather",
+    ),
 ]
 
 

@@ -1,0 +1,97 @@
+"""How much faster is ``fit_in_memory`` than ``fit``? ``make bench`` measures it, side by side."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from utils.data import load
+from utils.session import setup
+
+SEED, EPOCHS, BATCH_SIZE = 2026, 2, 32
+
+
+def main() -> None:
+    """Train two networks of the lessons in several ways and print a table of both."""
+    setup(SEED)
+    print(
+        f"{'network':22s} {'way':24s} {'seconds':>7s} {'times':>6s} {'validation accuracy':>20s}"
+    )
+    _measure("lesson 01, dense", *_garments(), xla=True)
+    # not XLA: it has no deterministic gradient of max pooling
+    _measure("lesson 05, Conv1D", *_newswires(), xla=False)
+
+
+def _measure(
+    name: str, new_model: Callable, training: tuple, validation: tuple, *, xla: bool
+) -> None:
+    import keras
+
+    from utils.training import fit_in_memory
+
+    ways = [
+        ("fit", {}, keras.Model.fit),
+        ("fit, 50 steps at once", {"steps_per_execution": 50}, keras.Model.fit),
+        ("fit_in_memory", {}, fit_in_memory),
+    ]
+    if xla:
+        ways.append(("fit_in_memory, XLA", {}, partial(fit_in_memory, jit_compile=True)))
+    seconds_of_fit = None
+    for way, compile_options, train in ways:
+        keras.utils.set_random_seed(SEED)
+        model = new_model(**compile_options)
+        options = {"batch_size": BATCH_SIZE, "epochs": EPOCHS, "validation_data": validation}
+        start = time.perf_counter()
+        history = train(model, *training, verbose=0, **options).history
+        seconds = time.perf_counter() - start
+        seconds_of_fit = seconds_of_fit or seconds
+        accuracy = history["val_accuracy"][-1]
+        times = seconds_of_fit / seconds
+        print(f"{name:22s} {way:24s} {seconds:7.1f} {times:6.2f} {accuracy:20.3f}", flush=True)
+
+
+def _garments() -> tuple[Callable, tuple, tuple]:
+    import keras
+
+    data = load("fashion_mnist")
+
+    def new_model(**options):
+        model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten()])
+        for units in (300, 100):
+            model.add(keras.layers.Dense(units, activation="sigmoid"))
+        model.add(keras.layers.Dense(10, activation="softmax"))
+        return _compiled(model, keras.optimizers.SGD(0.01), **options)
+
+    return new_model, *_split(data.x_train, data.y_train, 5000)
+
+
+def _newswires() -> tuple[Callable, tuple, tuple]:
+    import keras
+
+    data = load("reuters")
+    x = keras.utils.pad_sequences(data.x_train, maxlen=300)
+
+    def new_model(**options):
+        model = keras.Sequential([keras.Input((300,), dtype="int32")])
+        model.add(keras.layers.Embedding(len(data.words) + 4, 7))
+        for filters, width in ((64, 5), (32, 3)):
+            model.add(keras.layers.Conv1D(filters, width, activation="relu"))
+            model.add(keras.layers.MaxPooling1D(2))
+        model.add(keras.layers.Flatten())
+        model.add(keras.layers.Dense(46, activation="softmax"))
+        return _compiled(model, keras.optimizers.Nadam(), **options)
+
+    return new_model, *_split(x, data.y_train, 1000)
+
+
+def _split(x, y, count: int) -> tuple[tuple, tuple]:
+    return (x[count:], y[count:]), (x[:count], y[:count])
+
+
+def _compiled(model, optimizer, **options):
+    loss = "sparse_categorical_crossentropy"
+    model.compile(optimizer, loss=loss, metrics=["accuracy"], **options)
+    return model
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Training that is faster than ``model.fit``, for data that fit into memory."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+
+def fit_in_memory(
+    model: keras.Model,
+    x,
+    y,
+    batch_size: int = 32,
+    epochs: int = 1,
+    verbose: int = 0,
+    callbacks: list[keras.callbacks.Callback] | None = None,
+    validation_data: tuple | None = None,
+    shuffle: bool = True,
+    jit_compile: bool = False,
+) -> keras.callbacks.History:
+    """Train a compiled model as ``model.fit`` does, each epoch as one TensorFlow graph.
+
+    ``fit`` returns to Python for each batch. Here a graph takes the batches out of tensors in
+    memory and loops over them itself (https://www.tensorflow.org/guide/function#loops). Each step
+    is the model's own ``train_step``, so losses, metrics and optimizer are those of ``compile``.
+    An epoch needs memory for a second copy of the examples.
+
+    Args:
+        model: compiled.
+        x: an array, or a list or dict of arrays, with one row an example.
+        y: the targets, in the same form.
+        batch_size: examples in a step; the last step of an epoch takes what is left.
+        epochs: passes over the examples.
+        verbose: 0 prints nothing, 2 a line an epoch.
+        callbacks: their methods for batches are not called, those for epochs and for training are.
+        validation_data: (x, y) to be measured after each epoch.
+        shuffle: whether each epoch takes the examples in a new order.
+        jit_compile: whether XLA compiles the graph (https://openxla.org/xla/tf2xla). It helps
+            dense networks; it can make convolutions many times slower, or refuse them.
+
+    Returns:
+        What ``fit`` returns: ``history`` holds the means over each epoch.
+
+    Raises:
+        ValueError: if the model is not compiled, ``x`` and ``y`` have different or no rows, or
+            ``batch_size`` or ``epochs`` is below 1.
+    """
+    if not model.compiled:
+        raise ValueError("fit_in_memory: the model must be compiled first")
+    if min(batch_size, epochs) < 1:
+        raise ValueError(
+            f"fit_in_memory: batch_size={batch_size} and epochs={epochs} must be 1 or more"
+        )
+    how = {"batch_size": batch_size, "jit_compile": jit_compile}
+    train = _epoch(model, model.train_step, (x, y), shuffle=shuffle, **how)
+    validate = None
+    if validation_data is not None:
+        validate = _epoch(model, model.test_step, validation_data, **how)
+    # outside the graphs, which can't make variables: those of the metrics and of the optimizer
+    model.test_step(tf.nest.map_structure(lambda array: tf.constant(array[:1]), (x, y)))
+    model.optimizer.build(model.trainable_variables)
+
+    events = keras.callbacks.CallbackList(
+        callbacks, add_history=True, add_progbar=verbose != 0, model=model
+    )
+    events.set_params({"epochs": epochs, "steps": None, "verbose": verbose})
+    model.stop_training = False
+    logs = {}
+    events.on_train_begin()
+    for epoch in range(epochs):
+        events.on_epoch_begin(epoch)
+        logs = train()
+        if validate:
+            logs |= {f"val_{name}": value for name, value in validate().items()}
+        events.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    events.on_train_end(logs)
+    return model.history
+
+
+def _epoch(
+    model: keras.Model,
+    step: Callable,
+    data: tuple,
+    batch_size: int,
+    *,
+    shuffle: bool = False,
+    jit_compile: bool,
+) -> Callable[[], dict[str, float]]:
+    """Return a function that takes the step with every batch and returns the means."""
+    data = tf.nest.map_structure(tf.constant, data)
+    lengths = {len(array) for array in tf.nest.flatten(data)}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(
+            f"fit_in_memory: rows of x and y: {sorted(lengths)}; need as many, not 0"
+        )
+    (count,) = lengths
+    steps, rest = divmod(count, batch_size)
+
+    @tf.function
+    def batches():
+        examples = data
+        if shuffle:
+            order = tf.random.shuffle(tf.range(count))
+            examples = tf.nest.map_structure(lambda array: tf.gather(array, order), data)
+        shape = [steps, batch_size]
+        return tf.nest.map_structure(
+            lambda array: tf.reshape(array[: steps * batch_size], [*shape, *array.shape[1:]]),
+            examples,
+        ), tf.nest.map_structure(lambda array: array[steps * batch_size :], examples)
+
+    @tf.function(jit_compile=jit_compile)
+    def run(full, last):
+        if steps:  # XLA can't compile a step that takes a batch out of none
+            for number in tf.range(steps):
+                step(tf.nest.map_structure(lambda array: array[number], full))  # noqa: B023
+        if rest:
+            step(last)
+
+    def run_and_measure() -> dict[str, float]:
+        model.reset_metrics()
+        run(*batches())
+        return {name: float(value) for name, value in model.get_metrics_result().items()}
+
+    return run_and_measure
