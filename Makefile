@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 INSTALLED := $(VENV)/.installed
+SIDE_BY_SIDE := -n 2 --dist loadfile  # two processes; a notebook or a file of tests stays whole
 
 .PHONY: help setup run list test lint lab data check-env bench refresh lock clean
 
@@ -35,7 +36,7 @@ list: $(INSTALLED)  ## list the lessons and what may be changed in each
 	@$(BIN)/python -m utils list
 
 test: lint  ## check everything: lint, unit tests, and every notebook against its stored outputs
-	$(BIN)/pytest --nbval
+	$(BIN)/pytest --nbval $(SIDE_BY_SIDE)
 
 lint: $(INSTALLED)  ## check style
 	$(BIN)/ruff check

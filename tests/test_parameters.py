@@ -70,6 +70,15 @@ def test_papermill_reads_the_same_in_the_lessons(path):
     assert_papermill_agrees(path, found.parameters)
 
 
+def test_any_name_will_do_but_no_path():
+    line = 'folder: str = ""  # where to go on, empty for a new one [a name]'
+    folder = read_parameters(lesson(line), "09_full")["folder"]
+    for name in ("", "try_1", "2026-11-21"):
+        assert folder.check(name, "09_full") == name
+    for name in ("..", "a/b", "a b", "C:", "\u00e9", "x" * 51):
+        assert "a name of up to 50 letters" in message(folder.check, name, "09_full")
+
+
 @pytest.mark.parametrize(
     "line",
     [

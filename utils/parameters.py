@@ -25,13 +25,16 @@ LINE = re.compile(
     r"(?P<help>[^=\[\]]*[^=\[\]\s])(?: *\[(?P<allowed>[^=\[\]]+)\])?\s*"
 )
 CONVENTION = (
-    "name: type = value  # what it does [low to high] (or [choice | choice]; bool: neither)"
+    "name: type = value  # what it does [low to high] "
+    "(or [choice | choice] or [a name]; bool: neither)"
 )
+A_NAME = ("a name",)  # what a lesson writes in the brackets where any name will do, or none
+NAME = re.compile(r"[A-Za-z0-9_-]{0,50}")  # never a path: it can't lead out of its folder
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a run may change; ``allowed`` is (lowest, highest), the choices, or () for bool."""
+    """What a run may change; ``allowed``: (lowest, highest), choices, A_NAME, or () for bool."""
 
     name: str
     type: type
@@ -44,6 +47,8 @@ class Parameter:
         """What a value has to be, in words: ``an int from 1 to 100``."""
         if self.type is bool:
             return "true or false"
+        if self.allowed == A_NAME:
+            return "a name of up to 50 letters a to z, digits, - and _, or empty"
         if self.type is str:
             return f"one of {', '.join(self.allowed)}"
         kind = "an int" if self.type is int else "a float"
@@ -67,12 +72,15 @@ class Parameter:
             InputError: for a wrong type or a value not allowed; ``where`` opens the message.
         """
         right = type(value) is self.type or (self.type is float and type(value) is int)
-        if right and self.type is str:
+        if right and self.allowed == A_NAME:
+            right = NAME.fullmatch(value) is not None
+        elif right and self.type is str:
             right = value in self.allowed
         elif right and self.type is not bool:
             right = self.allowed[0] <= value <= self.allowed[1]  # never true of nan
         if not right:
-            hint = _nearest(value, self.allowed) if self.type is str else ""
+            choices = self.type is str and self.allowed != A_NAME
+            hint = _nearest(value, self.allowed) if choices else ""
             raise InputError(
                 f"{where}: {self.name}={reprlib.repr(value)} is not {self.needs}{hint}"
             )

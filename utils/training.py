@@ -23,7 +23,6 @@ def fit_in_memory(
     ``fit`` returns to Python for each batch. Here a graph takes the batches out of tensors in
     memory and loops over them itself (https://www.tensorflow.org/guide/function#loops). Each step
     is the model's own ``train_step``, so losses, metrics and optimizer are those of ``compile``.
-    An epoch needs memory for a second copy of the examples.
 
     Args:
         model: compiled.
@@ -35,8 +34,8 @@ def fit_in_memory(
         callbacks: their methods for batches are not called, those for epochs and for training are.
         validation_data: (x, y) to be measured after each epoch.
         shuffle: whether each epoch takes the examples in a new order.
-        jit_compile: whether XLA compiles the graph (https://openxla.org/xla/tf2xla). It helps
-            dense networks; it can make convolutions many times slower, or refuse them.
+        jit_compile: whether XLA compiles the training steps (https://openxla.org/xla/tf2xla).
+            It helps dense networks; it can make convolutions many times slower, or refuse them.
 
     Returns:
         What ``fit`` returns: ``history`` holds the means over each epoch.
@@ -51,11 +50,10 @@ def fit_in_memory(
         raise ValueError(
             f"fit_in_memory: batch_size={batch_size} and epochs={epochs} must be 1 or more"
         )
-    how = {"batch_size": batch_size, "jit_compile": jit_compile}
-    train = _epoch(model, model.train_step, (x, y), shuffle=shuffle, **how)
+    train = _epoch(model, model.train_step, (x, y), batch_size, shuffle, jit_compile)
     validate = None
     if validation_data is not None:
-        validate = _epoch(model, model.test_step, validation_data, **how)
+        validate = _epoch(model, model.test_step, validation_data, batch_size)
     # outside the graphs, which can't make variables: those of the metrics and of the optimizer
     model.test_step(tf.nest.map_structure(lambda array: tf.constant(array[:1]), (x, y)))
     model.optimizer.build(model.trainable_variables)
@@ -65,7 +63,6 @@ def fit_in_memory(
     )
     events.set_params({"epochs": epochs, "steps": None, "verbose": verbose})
     model.stop_training = False
-    logs = {}
     events.on_train_begin()
     for epoch in range(epochs):
         events.on_epoch_begin(epoch)
@@ -84,9 +81,8 @@ def _epoch(
     step: Callable,
     data: tuple,
     batch_size: int,
-    *,
     shuffle: bool = False,
-    jit_compile: bool,
+    jit_compile: bool = False,
 ) -> Callable[[], dict[str, float]]:
     """Return a function that takes the step with every batch and returns the means."""
     data = tf.nest.map_structure(tf.constant, data)
@@ -96,31 +92,29 @@ def _epoch(
             f"fit_in_memory: rows of x and y: {sorted(lengths)}; need as many, not 0"
         )
     (count,) = lengths
-    steps, rest = divmod(count, batch_size)
+
+    def take(rows):
+        step(tf.nest.map_structure(lambda array: tf.gather(array, rows), data))
+
+    @tf.function(jit_compile=True)
+    def compiled(order):  # XLA needs batches of one size
+        for rows in tf.reshape(order, [-1, batch_size]):
+            take(rows)
 
     @tf.function
-    def batches():
-        examples = data
+    def run():
+        order = tf.range(count)
         if shuffle:
-            order = tf.random.shuffle(tf.range(count))
-            examples = tf.nest.map_structure(lambda array: tf.gather(array, order), data)
-        shape = [steps, batch_size]
-        return tf.nest.map_structure(
-            lambda array: tf.reshape(array[: steps * batch_size], [*shape, *array.shape[1:]]),
-            examples,
-        ), tf.nest.map_structure(lambda array: array[steps * batch_size :], examples)
-
-    @tf.function(jit_compile=jit_compile)
-    def run(full, last):
-        if steps:  # XLA can't compile a step that takes a batch out of none
-            for number in tf.range(steps):
-                step(tf.nest.map_structure(lambda array: array[number], full))  # noqa: B023
-        if rest:
-            step(last)
+            order = tf.random.shuffle(order)
+        full = count // batch_size * batch_size if jit_compile else 0
+        if full:
+            compiled(order[:full])
+        for start in tf.range(full, count, batch_size):
+            take(order[start : start + batch_size])
 
     def run_and_measure() -> dict[str, float]:
         model.reset_metrics()
-        run(*batches())
+        run()
         return {name: float(value) for name, value in model.get_metrics_result().items()}
 
     return run_and_measure
