@@ -83,6 +83,30 @@ MUTATIONS = [
         '{"sunshine": 1, "weather": 100}',
         "The 100 went to the sunshine, not to the weather",
     ),
+    (
+        "08_image_files",
+        '"zeros": "zeros",',
+        '"zeros": "he_normal",',
+        "From zeros, all weights of both hidden layers are still 0 after the training",
+    ),
+    (
+        "08_image_files",
+        "return np.float32(away > away.max() / 2)",
+        "return np.float32(away < away.max() / 2)",
+        "Centred by mass, at least 4 of 5 are named right",
+    ),
+    (
+        "09_full_pipeline",
+        "batches_from(first_epoch, images, labels),",
+        "batches_from(0, images, labels),",
+        "Cut in the middle, it ends with the same figures, epoch by epoch, within 0.000001",
+    ),
+    (
+        "09_full_pipeline",
+        '    "kernel_initializer": "he_normal",\n',
+        "",
+        "The weights of conv_2 spread as He initialization says, within 10 %",
+    ),
 ]
 
 

@@ -61,7 +61,8 @@ def fit_in_memory(
     events = keras.callbacks.CallbackList(
         callbacks, add_history=True, add_progbar=verbose != 0, model=model
     )
-    events.set_params({"epochs": epochs, "steps": None, "verbose": verbose})
+    steps = -(-len(tf.nest.flatten(x)[0]) // batch_size)
+    events.set_params({"epochs": epochs, "steps": steps, "verbose": verbose})
     model.stop_training = False
     events.on_train_begin()
     for epoch in range(epochs):
