@@ -11,7 +11,7 @@ PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 INSTALLED := $(VENV)/.installed
 SIDE_BY_SIDE := -n 2 --dist loadfile  # two processes; a notebook or a file of tests stays whole
 
-.PHONY: help setup run list test lint lab data check-env bench refresh lock clean
+.PHONY: help setup run sweep list test lint lab data check-env bench refresh lock clean
 
 help:  ## list these commands
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,10 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 
 run: $(INSTALLED)  ## run the lessons, write runs/<time>/ (LESSON=01 for one, PROFILE=quick for short)
 	@$(BIN)/python -m utils run $(LESSON) $(if $(PROFILE),--profile $(PROFILE))
+
+sweep: $(INSTALLED)  ## run a lesson with many values: LESSON=04 GRID="depth=5,20 activation=relu,selu" (PROFILE, REPEAT=3)
+	@$(BIN)/python -m utils sweep $(LESSON) $(addprefix -g ,$(GRID)) $(if $(PROFILE),--profile $(PROFILE)) \
+	  $(if $(REPEAT),--repeat $(REPEAT))
 
 list: $(INSTALLED)  ## list the lessons and what may be changed in each
 	@$(BIN)/python -m utils list

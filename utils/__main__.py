@@ -4,9 +4,13 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.errors import InputError
 from utils.paths import NOTEBOOKS, RUNS
+
+if TYPE_CHECKING:
+    from utils.lessons import Lesson
 
 # Each command imports what it needs when it runs, so that check-env works where a package is
 # missing, and list does not wait for what only run needs.
@@ -38,16 +42,35 @@ def _parser() -> argparse.ArgumentParser:
 
     lists = command("list", _list, "list the lessons and what a run may change in them")
     run = command("run", _run, "run lessons and tell what came out")
+    sweep = command("sweep", _sweep, "run a lesson with many values and compare what came out")
     command("data", _data, "fetch the real data sets into data/")
     command("check-env", _check_environment, "check packages, device and data")
     command("lab", _lab, "open JupyterLab on your copy of the lessons; options go to it")
-    for added in (lists, run):
+    for added in (lists, run, sweep):
         added.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR")
     run.add_argument("lesson", nargs="*", help="01, 01_basics or 01_basics.ipynb; none: all")
-    run.add_argument("-p", metavar="name=value", action="append", default=[], help="change it")
-    run.add_argument("--profile", metavar="quick|full", help="values of profiles.yml")
-    run.add_argument("--time-limit", metavar="SECONDS", type=float, default=1800)
-    run.add_argument("--output", type=Path, default=RUNS, metavar="DIR", help="of the runs")
+    sweep.add_argument("lesson", nargs="?", help="01, 01_basics or 01_basics.ipynb")
+    for added in (run, sweep):
+        added.add_argument(
+            "-p", metavar="name=value", action="append", default=[], help="change it"
+        )
+        added.add_argument("--profile", metavar="quick|full", help="values of profiles.yml")
+        added.add_argument(
+            "--time-limit", metavar="SECONDS", type=float, default=1800, help="of each run"
+        )
+        added.add_argument(
+            "--output", type=Path, default=RUNS, metavar="DIR", help="of the runs"
+        )
+    sweep.add_argument(
+        *("-g", "--axis"),
+        metavar="name=value,value",
+        action="append",
+        default=[],
+        help="vary it; several: all combinations",
+    )
+    sweep.add_argument("--grid", type=Path, metavar="FILE", help="the same, or points, in YAML")
+    sweep.add_argument("--repeat", type=int, default=1, metavar="N", help="with N seeds")
+    sweep.add_argument("--dry-run", action="store_true", help="show the runs, start none")
     return parser
 
 
@@ -64,7 +87,40 @@ def _list(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
-    from utils import lessons, parameters, reports, runs
+    from utils import reports, runs
+
+    # argparse takes no lesson that stands behind an option: it comes as a rest
+    chosen, values = _choose(options, options.lesson, rest)
+    for name in (assignment.partition("=")[0] for assignment in options.p):
+        if without := ", ".join(one.name for one in chosen if name not in one.parameters):
+            print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
+    _interrupt_once()
+    folder, results = runs.run_lessons(chosen, values, options.output, options.time_limit)
+    print(reports.closing_table(results), f"Pages: {folder / 'index.html'}", sep="\n\n")
+    return runs.exit_code(results)
+
+
+def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
+    from utils import sweeps
+
+    chosen, values = _choose(options, [options.lesson] if options.lesson else [], rest)
+    if len(chosen) != 1:
+        raise InputError(f"a sweep is of one lesson, not of {len(chosen)}")
+    (lesson,) = chosen
+    points = sweeps.plan_points(
+        lesson, values[lesson.name], options.axis, options.grid, options.repeat
+    )
+    for number, point in enumerate(points, start=1):
+        print(f"{number:4d}  {sweeps.in_words(point)}")
+    print(f"{len(points)} run{'s' * (len(points) > 1)} of {lesson.name}")
+    return 0
+
+
+def _choose(
+    options: argparse.Namespace, named: list[str], rest: list[str]
+) -> tuple[list["Lesson"], dict[str, dict]]:
+    """Return the lessons that are meant and what is changed in each; all options are checked."""
+    from utils import lessons, parameters
 
     _refuse([text for text in rest if text.startswith("-")])
     if not 0 < options.time_limit <= 604_800:
@@ -75,18 +131,9 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         every = {lesson.name: lesson.parameters for lesson in there}
         path = options.notebooks / "profiles.yml"
         profile = parameters.read_profile(path, options.profile, every)
-    # argparse takes no lesson that stands behind an option: it comes as a rest
-    chosen = lessons.select_lessons(there, options.lesson + rest)
+    chosen = lessons.select_lessons(there, named + rest)
     selected = {lesson.name: lesson.parameters for lesson in chosen}
-    values = parameters.choose_values(selected, profile, options.p)
-    for name in (assignment.partition("=")[0] for assignment in options.p):
-        if without := ", ".join(lesson for lesson in selected if name not in selected[lesson]):
-            print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, _interrupt)
-    folder, results = runs.run_lessons(chosen, values, options.output, options.time_limit)
-    print(reports.closing_table(results), f"Pages: {folder / 'index.html'}", sep="\n\n")
-    return runs.exit_code(results)
+    return chosen, parameters.choose_values(selected, profile, options.p)
 
 
 def _data(options: argparse.Namespace, rest: list[str]) -> int:
@@ -112,6 +159,11 @@ def _lab(options: argparse.Namespace, rest: list[str]) -> int:
 def _refuse(rest: list[str]) -> None:
     if rest:
         raise InputError(f"unknown: {' '.join(rest)}; `python -m utils --help` tells more")
+
+
+def _interrupt_once() -> None:
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, _interrupt)
 
 
 def _interrupt(*_) -> None:

@@ -120,22 +120,17 @@ def read_profile(
     Raises:
         InputError: if anything in the file, in whichever profile, is unknown or not allowed.
     """
-    try:
-        profiles = _mapping(yaml.load(path.read_text(encoding="utf-8"), _Loader), path.name)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{path.name} cannot be read: {' '.join(str(error).split())}"
-        ) from None
+    profiles = mapping(read_yaml(path), path.name)
     names = {lesson.partition("_")[0]: lesson for lesson in lessons}
     values = {}
     for name, chosen in profiles.items():
         values[name] = {}
-        for number, changes in _mapping(chosen, f"{path.name}: {name}").items():
+        for number, changes in mapping(chosen, f"{path.name}: {name}").items():
             lesson = look_up(number, names, f"{path.name}: {name}: no lesson")
             where = f"{path.name}: {name}/{number}"
             values[name][lesson] = {
                 key: look_up(key, lessons[lesson], f"{where}: no parameter").check(value, where)
-                for key, value in _mapping(changes, where).items()
+                for key, value in mapping(changes, where).items()
             }
     return look_up(profile, values, f"{path.name}: no profile")
 
@@ -165,6 +160,16 @@ def choose_values(
     return values
 
 
+def read_yaml(path: Path):
+    """Return what a YAML file holds; raises InputError if it can't be read or names one twice."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(
+            f"{path.name} cannot be read: {' '.join(str(error).split())}"
+        ) from None
+
+
 def look_up(name, known: dict, problem: str):
     """Return ``known[name]``, or raise InputError: ``problem``, the name, the nearest, all."""
     if name not in known:
@@ -190,7 +195,8 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
 
-def _mapping(value, where: str) -> dict:
+def mapping(value, where: str) -> dict:
+    """Return ``value`` if it is a mapping; else raise InputError, opened by ``where``."""
     if not isinstance(value, dict):
         raise InputError(
             f"{where}: lines of the form 'name: value' are needed, not {reprlib.repr(value)}"
