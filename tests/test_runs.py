@@ -251,7 +251,7 @@ def test_a_page_that_fails_costs_no_run(tmp_path, capsys):
 
 def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path):
     with ThreadPoolExecutor() as pool:
-        folders = list(pool.map(runs._new_folder, [tmp_path / "runs"] * 8))
+        folders = list(pool.map(runs.new_folder, [tmp_path / "runs"] * 8))
     assert len(set(folders)) == 8
     assert all(folder.is_dir() for folder in folders)
 

@@ -42,6 +42,8 @@ class Status(StrEnum):
     INCOMPLETE = "incomplete"
     CELL_RAISED = "cell raised"
     KERNEL_DIED = "kernel died"
+    WORKER_DIED = "worker died"
+    NOT_SAVED = "not saved"
     TIME_LIMIT = "time limit"
     INTERRUPTED = "interrupted"
     NOT_RUN = "not run"

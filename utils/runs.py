@@ -1,6 +1,7 @@
 """Run lessons and tell what came out: papermill executes, this module watches and reports."""
 
 import contextlib
+import errno
 import itertools
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from utils.lessons import Lesson
 from utils.parameters import Value
 from utils.reports import Result, Status, one_line, write_page, write_reports
 from utils.results import collect
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def run_lessons(
@@ -33,12 +37,17 @@ def run_lessons(
     Raises:
         InputError: if ``runs`` cannot be written to.
     """
-    folder = _new_folder(runs)
+    folder = new_folder(runs)
     results = [Result(lesson, changes.get(lesson.name, {})) for lesson in lessons]
     try:
         for result in results:
             write_reports(folder, results)
-            _run(result, folder, time_limit)
+            try:
+                execute(result, folder, time_limit)
+            finally:
+                clear = "\r\033[K" if sys.stderr.isatty() else ""  # what is left of a bar
+                line = f"{result.lesson.name}: {result.status}, {result.seconds:.1f} s"
+                print(clear + line, file=sys.stderr)
             write_page(folder / result.lesson.path.name)
     except KeyboardInterrupt:
         pass  # told by the status words
@@ -46,7 +55,8 @@ def run_lessons(
     return folder, results
 
 
-def _new_folder(runs: Path) -> Path:
+def new_folder(runs: Path) -> Path:
+    """Make a folder named after the time; raises InputError if ``runs`` can't be written to."""
     name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -59,35 +69,48 @@ def _new_folder(runs: Path) -> Path:
         raise InputError(f"{runs} cannot be written to: {error.strerror}") from None
 
 
-def _run(result: Result, folder: Path, time_limit: float) -> None:
-    """Run the lesson of ``result`` and fill in the rest."""
+def execute(
+    result: Result,
+    folder: Path,
+    time_limit: float,
+    *,
+    bar: bool = True,
+    environment: dict[str, str] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run the lesson of ``result`` in ``folder`` and fill in the rest.
+
+    Args:
+        time_limit: seconds.
+        bar: whether to show papermill's progress bar.
+        environment: variables that the kernel gets in addition.
+        stop: asked twice a second; once it is true, the lesson is ended as ``interrupted``.
+    """
     result.status = outcome = Status.INTERRUPTED  # until it is known better
     error = "interrupted"
     started = time.monotonic()
     try:
-        outcome, error = _watch(result.lesson.path, result.changes, folder, time_limit)
+        work = (result.lesson.path, result.changes, folder, bar, environment or {})
+        outcome, error = _watch(work, time_limit, stop)
     finally:
         result.seconds = time.monotonic() - started
         _read_back(result, outcome, error, folder / result.lesson.path.name)
-        clear = "\r\033[K" if sys.stderr.isatty() else ""  # what is left of a progress bar
-        print(
-            f"{clear}{result.lesson.name}: {result.status}, {result.seconds:.1f} s",
-            file=sys.stderr,
-        )
 
 
-def _watch(path: Path, changes: dict, folder: Path, time_limit: float) -> tuple[Status, str]:
+def _watch(work: tuple, time_limit: float, stop: Callable[[], bool]) -> tuple[Status, str]:
     """Execute a lesson in a process of its own, end what is left of it, return how it went."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(
-        target=_execute, args=(path, changes, folder, sender), daemon=True
-    )
+    process = context.Process(target=_execute, args=(*work, sender), daemon=True)
     process.start()
     sender.close()  # so that the end of the process is the end of the pipe
+    end = time.monotonic() + time_limit
     try:
-        if not receiver.poll(time_limit):
-            return Status.TIME_LIMIT, f"ended after {time_limit:g} s"
+        while not receiver.poll(max(0, min(0.5, end - time.monotonic()))):
+            if stop():
+                return Status.INTERRUPTED, "interrupted"
+            if time.monotonic() >= end:
+                return Status.TIME_LIMIT, f"ended after {time_limit:g} s"
         return receiver.recv()
     except EOFError:
         process.join(10)
@@ -99,43 +122,32 @@ def _watch(path: Path, changes: dict, folder: Path, time_limit: float) -> tuple[
         _end(process)
 
 
-def _execute(path: Path, changes: dict, folder: Path, sender) -> None:
+def _execute(
+    path: Path, changes: dict, folder: Path, bar: bool, environment: dict, sender
+) -> None:
     """Execute a lesson (in the child process) and send its status and an error line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes here too: the parent answers it
-    # What the kernel writes to descriptors 1 and 2 goes to a file; the screen is for the bar.
-    screen = os.fdopen(os.dup(2), "w")
-    with (folder / f"{path.stem}.log").open("w") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import papermill
-    import tqdm
-
-    # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
-    tqdm.tqdm.set_lock(threading.RLock())
+    os.environ |= environment
     try:
-        papermill.execute_notebook(
-            path,
-            folder / path.name,
-            changes,
-            kernel_name="python3",
-            cwd=folder,
-            progress_bar={"desc": path.stem, "file": screen, "leave": False, "disable": None},
-            shutdown_kernel="immediate",
-            iopub_timeout=60,  # 4 s, the default, is short where many kernels share two cores
-            # TensorFlow's C++ lines belong in the log, not among the lesson's outputs.
-            extra_arguments=["--IPKernelApp.capture_fd_output=False"],
-        )
-    except papermill.PapermillExecutionError as error:
-        sender.send(
-            (Status.CELL_RAISED, f"In [{error.exec_count}]: {error.ename}: {error.evalue}")
-        )
+        # What the kernel writes to descriptors 1 and 2 goes to a file; the screen is for the bar.
+        screen = os.fdopen(os.dup(2), "w")
+        with (folder / f"{path.stem}.log").open("w") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        import tqdm
+
+        from utils.execution import execute
+
+        # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
+        tqdm.tqdm.set_lock(threading.RLock())
+        shown = {"desc": path.stem, "file": screen, "leave": False, "disable": None}
+        raised = execute(path, changes, folder, progress_bar=bar and shown)
+        sender.send((Status.CELL_RAISED if raised else Status.OK, raised))
     except Exception as error:  # noqa: BLE001 - papermill, nbclient and zmq have no common one
-        sender.send(
-            (Status.KERNEL_DIED, f"{type(error).__name__}: {error} (see also {path.stem}.log)")
-        )
-    else:
-        sender.send((Status.OK, ""))
+        full = isinstance(error, OSError) and error.errno in DISK_FULL
+        text = f"{type(error).__name__}: {error} (see also {path.stem}.log)"
+        sender.send((Status.NOT_SAVED if full else Status.KERNEL_DIED, text))
 
 
 def _end_with_parent() -> None:
