@@ -70,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     sweep.add_argument("--grid", type=Path, metavar="FILE", help="the same, or points, in YAML")
     sweep.add_argument("--repeat", type=int, default=1, metavar="N", help="with N seeds")
+    sweep.add_argument(
+        "--resume", type=Path, metavar="DIR", help="of a sweep: do what is missing or failed"
+    )
+    sweep.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="Dask's; none: this machine"
+    )
     sweep.add_argument("--dry-run", action="store_true", help="show the runs, start none")
     return parser
 
@@ -101,19 +107,51 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
-    from utils import sweeps
+    from utils import lessons, sweep_files, sweeps
 
-    chosen, values = _choose(options, [options.lesson] if options.lesson else [], rest)
-    if len(chosen) != 1:
-        raise InputError(f"a sweep is of one lesson, not of {len(chosen)}")
-    (lesson,) = chosen
-    points = sweeps.plan_points(
-        lesson, values[lesson.name], options.axis, options.grid, options.repeat
-    )
+    folder, planned = options.resume, None
+    if folder is None or _names_runs(options, rest):
+        named = [options.lesson] if options.lesson else []
+        chosen, values = _choose(options, named, rest)
+        if len(chosen) != 1:
+            raise InputError(f"a sweep is of one lesson, not of {len(chosen)}")
+        base = values[chosen[0].name]
+        grid = (options.axis, options.grid, options.repeat)
+        planned = chosen[0], sweeps.plan_points(chosen[0], base, *grid)
+    finished = set()
+    if folder is not None:
+        found = sweep_files.read_plan(folder, lessons.find_lessons(options.notebooks))
+        if planned not in (None, found):
+            raise InputError(
+                f"{folder} holds a sweep of other runs; without -g and -p it goes on"
+            )
+        planned = found
+        finished = sweep_files.finished_runs(folder, *planned)
+    lesson, points = planned
     for number, point in enumerate(points, start=1):
-        print(f"{number:4d}  {sweeps.in_words(point)}")
-    print(f"{len(points)} run{'s' * (len(points) > 1)} of {lesson.name}")
-    return 0
+        print(f"{number:4d}  {sweeps.in_words(point)}{'  finished' * (number in finished)}")
+    left = len(points) - len(finished)
+    print(f"{left} run{'s' * (left != 1)} of {lesson.name}", flush=True)
+    return 0 if options.dry_run else _start_sweep(options, lesson, points)
+
+
+def _start_sweep(options: argparse.Namespace, lesson: "Lesson", points: list[dict]) -> int:
+    from utils import reports, runs, sweep_files, sweep_runs
+
+    _interrupt_once()
+    folder = options.resume
+    if folder is None:
+        folder = runs.new_folder(options.output)
+        sweep_files.write_plan(folder, lesson, points)
+    limits = (options.time_limit, options.scheduler)
+    results = sweep_runs.run_sweep(folder.resolve(), lesson, points, *limits)
+    print(reports.count_words(results), f"Pages: {folder / 'index.html'}", sep="\n")
+    return runs.exit_code(results)
+
+
+def _names_runs(options: argparse.Namespace, rest: list[str]) -> bool:
+    given = (options.lesson, rest, options.p, options.profile, options.axis, options.grid)
+    return any(given) or options.repeat != 1
 
 
 def _choose(

@@ -1,5 +1,6 @@
 """Write a file in one step: whoever opens it, or a crash, finds the old one or the new one."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,3 +31,9 @@ def write_file(path: Path, content: bytes) -> None:
     """Write a whole file in one step; raises OSError as ``whole_file`` does."""
     with whole_file(path) as file:
         file.write(content)
+
+
+def settle(path: Path) -> None:
+    """Wait until a file is on the disk, where a power cut leaves it; raises OSError if full."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

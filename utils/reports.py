@@ -60,6 +60,7 @@ class Result:
     error: str = ""
     claims: list[dict] = field(default_factory=list)
     records: dict[str, Value] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[str]:
@@ -88,6 +89,7 @@ class Result:
             "error": self.error,
             **{f"parameter.{name}": value for name, value in (defaults | self.changes).items()},
             **{f"record.{name}": self.records[name] for name in self.figures},
+            **{f"version.{name}": version for name, version in self.versions.items()},
         }
 
     @property
@@ -114,14 +116,15 @@ def closing_table(results: list[Result]) -> str:
     return "\n".join([*lines, *([""] if problems else []), *problems])
 
 
+def count_words(results: list[Result]) -> str:
+    """Return ``3 ok, 1 time limit``."""
+    found = [result.status for result in results]
+    return ", ".join(f"{found.count(status)} {status}" for status in Status if status in found)
+
+
 def write_reports(folder: Path, results: list[Result]) -> None:
     """Write results.csv and index.html anew; raises OSError where the folder refuses."""
-    table = io.StringIO()
-    columns = dict.fromkeys(name for result in results for name in result.row)
-    writer = csv.DictWriter(table, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(result.row for result in results)
-    write_file(folder / "results.csv", table.getvalue().encode())
+    write_table(folder, [result.row for result in results])
     rows, problems = [], []
     for result in results:
         cells = {name: html.escape(text) for name, text in result.summary.items()}
@@ -137,6 +140,16 @@ def write_reports(folder: Path, results: list[Result]) -> None:
     blocks = {"head": head, "rows": "\n".join(rows), "problems": "\n".join(problems)}
     page = INDEX.format(name=html.escape(folder.name), **blocks)
     write_file(folder / "index.html", page.encode())
+
+
+def write_table(folder: Path, rows: list[dict[str, Value]]) -> None:
+    """Write results.csv anew, with a column for every name in a row; raises OSError."""
+    table = io.StringIO()
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(table, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(folder / "results.csv", table.getvalue().encode())
 
 
 def write_page(notebook: Path) -> None:

@@ -1,0 +1,72 @@
+"""How does a figure depend on what a sweep varied? A heat map for two axes, otherwise lines."""
+
+import io
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from utils.parameters import Value
+
+MOST_LINES = 12  # as many as the eye can tell apart
+
+
+def draw(table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> bytes:
+    """Return an SVG file: the column ``name`` of ``table`` over the columns ``axes``.
+
+    Repeats of a point are told by their spread: the standard deviation in a heat map, a dot for
+    each run around the lines. Only rows with a value are drawn; points not yet run stay blank.
+    """
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    plot = figure.add_subplot()
+    if len(axes) == 2:
+        _heat_map(plot, table, axes, name)
+    else:
+        _lines(plot, table, axes, name)
+    file = io.BytesIO()
+    with rc_context({"svg.fonttype": "none"}):  # text stays text: small, and found by a search
+        figure.savefig(file, format="svg")
+    return file.getvalue()
+
+
+def _heat_map(plot, table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> None:
+    (row, rows), (column, columns) = [(axis, _ordered(axes[axis])) for axis in axes]
+    cells = table.groupby([row, column])[name].agg(["mean", "std", "count"])
+    means = cells["mean"].unstack().reindex(index=rows, columns=columns)
+    image = plot.imshow(means.to_numpy(float), cmap="viridis", aspect="auto")
+    plot.figure.colorbar(image, label=name)
+    middle = (means.max(axis=None) + means.min(axis=None)) / 2
+    for (y, x), (mean, spread, count) in cells.iterrows():
+        text = f"{mean:.4g}" + (f"\n± {spread:.2g} ({count:.0f} runs)" if count > 1 else "")
+        color = "white" if mean < middle else "black"
+        plot.text(columns.index(x), rows.index(y), text, ha="center", va="center", color=color)
+    plot.set_xticks(range(len(columns)), columns)
+    plot.set_yticks(range(len(rows)), rows)
+    plot.set(xlabel=column, ylabel=row)
+
+
+def _lines(plot, table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> None:
+    # along the axis with the most values, so that there are few lines
+    along = max(axes, key=lambda axis: (not isinstance(axes[axis][0], str), len(axes[axis])))
+    values = _ordered(axes[along])
+    numbers = not isinstance(values[0], str | bool)
+    others = [axis for axis in axes if axis != along]
+    groups = list(table.groupby(others)) if others else [((), table)]
+    for combination, rows in groups[:MOST_LINES]:
+        x = rows[along] if numbers else rows[along].map(values.index)
+        label = " ".join(f"{axis}={v}" for axis, v in zip(others, combination, strict=True))
+        (line,) = plot.plot(rows.groupby(x)[name].mean(), label=label)
+        plot.plot(x, rows[name], "o", color=line.get_color())
+    if not numbers:
+        plot.set_xticks(range(len(values)), values)
+    left = len(groups) - MOST_LINES
+    title = f"{left} more combinations are in the table" if left > 0 else ""
+    plot.set(xlabel=along, ylabel=name, title=title)
+    plot.grid(alpha=0.3)
+    if others:
+        plot.legend(fontsize="small")
+
+
+def _ordered(values: list[Value]) -> list[Value]:
+    """Numbers in their order, words as they were given."""
+    return values if isinstance(values[0], str) else sorted(values)

@@ -1,0 +1,138 @@
+"""What came out of a sweep: results.csv and an index.html that needs no network."""
+
+import base64
+import html
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from utils.files import write_file
+from utils.parameters import Value
+from utils.reports import Result, Status, count_words, write_table
+from utils.sweep_files import FINISHED
+from utils.sweep_plots import draw
+from utils.sweeps import varying
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Sweep {name}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem; color: #222 }}
+table {{ border-collapse: collapse }}
+th, td {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #ddd }}
+th {{ cursor: pointer; white-space: nowrap }} th:hover {{ text-decoration: underline }}
+.ok {{ color: #17692f }} .not {{ color: #b00020 }}
+img {{ max-width: 100% }} summary {{ cursor: pointer; font-weight: bold }}
+</style>
+<h1>{title}</h1>
+<p>Sweep {name}: {counts}. Alike in all runs: {alike}.
+All values in full precision: <a href="results.csv">results.csv</a></p>
+{pictures}
+<table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<ul>
+{problems}
+</ul>
+<script>
+document.querySelectorAll("th").forEach((head, column) => head.onclick = () => {{
+  const body = document.querySelector("tbody");
+  const sign = head.dataset.sign = head.dataset.sign === "1" ? -1 : 1;
+  const value = row => row.cells[column].dataset.value;
+  const numbers = [...body.rows].every(row => !isNaN(value(row)));
+  body.append(...[...body.rows].sort((a, b) => sign * (numbers
+    ? value(a) - value(b) : value(a).localeCompare(value(b)))));
+}});
+</script>
+</html>
+"""
+
+
+def write_sweep_report(folder: Path, runs: list[tuple[Result, Path]]) -> None:
+    """Write results.csv and index.html anew; raises OSError where the folder refuses."""
+    results = [result for result, _ in runs]
+    write_table(folder, [{"run": run.name} | result.row for result, run in runs])
+    points = [result.changes for result in results]
+    axes = varying(points, results[0].lesson)
+    shown = [*axes, *(["seed"] if any("seed" in point for point in points) else [])]
+    figures = list(dict.fromkeys(name for result in results for name in result.figures))
+    rows = [_row(result, run, shown, figures) for result, run in runs]
+    columns = ["run", "status", "seconds", "claims", "data", *shown, *figures]
+    problems = [(run.name, text) for result, run in runs for text in result.problems]
+    alike = {name: value for name, value in points[0].items() if name not in shown}
+    page = PAGE.format(
+        name=html.escape(folder.name),
+        title=html.escape(results[0].lesson.title),
+        counts=count_words(results),
+        alike=html.escape(", ".join(f"{k}={v}" for k, v in alike.items())) or "no change",
+        pictures="\n".join(_pictures(results, axes, figures)),
+        head="".join(f"<th>{html.escape(name)}</th>" for name in columns),
+        rows="\n".join(rows),
+        problems="\n".join(f"<li>{run}: {html.escape(text)}</li>" for run, text in problems),
+    )
+    write_file(folder / "index.html", page.encode())
+
+
+def _row(result: Result, run: Path, shown: list[str], figures: list[str]) -> str:
+    row = result.row
+    cells = [
+        (run.name, _link(run, result.lesson.path)),
+        (result.status, f'<b class="{_color(result.status)}">{result.status}</b>'),
+        (result.seconds, f"{result.seconds:.1f}"),
+        (row["claims_kept"], f"{row['claims_kept']}/{row['claims_made']}"),
+        *((value, _text(value)) for value in [row["data_source"]]),
+        *((value, _text(value)) for value in [row[f"parameter.{name}"] for name in shown]),
+        *(
+            (value, _text(value))
+            for value in [result.records.get(name, "") for name in figures]
+        ),
+    ]
+    return "".join(
+        f'<td data-value="{html.escape(str(value))}">{text}</td>' for value, text in cells
+    ).join(("<tr>", "</tr>"))
+
+
+def _pictures(
+    results: list[Result], axes: dict[str, list[Value]], figures: list[str]
+) -> list[str]:
+    """Return a foldable picture per figure that is a number; the first is open."""
+    table = pd.DataFrame(result.row for result in results if result.status in FINISHED)
+    names = {name: f"parameter.{name}" for name in axes or ["seed"]}
+    if not set(names.values()) <= set(table.columns):
+        return []
+    table = table.rename(columns={column: name for name, column in names.items()})
+    over = axes or {"seed": list(dict.fromkeys(table["seed"]))}
+    pictures = []
+    for name in figures:
+        column = f"record.{name}"
+        if column not in table:
+            continue
+        measured = table.assign(**{name: pd.to_numeric(table[column], errors="coerce")})
+        measured = measured.dropna(subset=name)
+        if len(measured):
+            image = base64.b64encode(draw(measured, over, name)).decode()
+            pictures.append(
+                f"<details{'' if pictures else ' open'}><summary>{html.escape(name)}</summary>"
+                f'<img alt="{html.escape(name)} over {html.escape(" and ".join(over))}" '
+                f'src="data:image/svg+xml;base64,{image}"></details>'
+            )
+    return pictures
+
+
+def _link(run: Path, lesson: Path) -> str:
+    """Return the run's name, as a link to its page or, where there is none, its notebook."""
+    for name in (lesson.with_suffix(".html").name, lesson.name):
+        if (run / name).exists():
+            return f'<a href="{run.name}/{quote(name)}">{run.name}</a>'
+    return run.name
+
+
+def _color(status: Status) -> str:
+    return "ok" if status is Status.OK else "not"
+
+
+def _text(value: Value) -> str:
+    return html.escape(f"{value:.4g}" if type(value) is float else str(value))
