@@ -7,6 +7,7 @@ import signal
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from dask.system import CPU_COUNT
@@ -126,7 +127,9 @@ def _is_cancelled() -> Callable[[], bool]:
 @contextmanager
 def _local_cluster(workers: int) -> Iterator[LocalCluster]:
     # Ctrl-C in a terminal goes to all processes. The workers, those started later too, inherit
-    # that it is blocked, and are ended in order by this process.
+    # that it is blocked, and are ended in order by this process. (The tracker, started with the
+    # first worker, would undo that.)
+    resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         cluster = LocalCluster(

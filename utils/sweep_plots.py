@@ -12,7 +12,9 @@ MOST_LINES = 12  # as many as the eye can tell apart
 
 
 def draw(table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> bytes:
-    """Return an SVG file: the column ``name`` of ``table`` over the columns ``axes``.
+    """Return an SVG file: the figure ``name`` over the parameters ``axes``.
+
+    ``table`` has them as results.csv does, as ``record.name`` and ``parameter.axis``.
 
     Repeats of a point are told by their spread: the standard deviation in a heat map, a dot for
     each run around the lines. Only rows with a value are drawn; points not yet run stay blank.
@@ -31,7 +33,8 @@ def draw(table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> bytes:
 
 def _heat_map(plot, table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> None:
     (row, rows), (column, columns) = [(axis, _ordered(axes[axis])) for axis in axes]
-    cells = table.groupby([row, column])[name].agg(["mean", "std", "count"])
+    groups = table.groupby([f"parameter.{row}", f"parameter.{column}"])
+    cells = groups[f"record.{name}"].agg(["mean", "std", "count"])
     means = cells["mean"].unstack().reindex(index=rows, columns=columns)
     image = plot.imshow(means.to_numpy(float), cmap="viridis", aspect="auto")
     plot.figure.colorbar(image, label=name)
@@ -51,12 +54,14 @@ def _lines(plot, table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -
     values = _ordered(axes[along])
     numbers = not isinstance(values[0], str | bool)
     others = [axis for axis in axes if axis != along]
-    groups = list(table.groupby(others)) if others else [((), table)]
+    by = [f"parameter.{axis}" for axis in others]
+    groups = list(table.groupby(by)) if others else [((), table)]
     for combination, rows in groups[:MOST_LINES]:
-        x = rows[along] if numbers else rows[along].map(values.index)
+        x, y = rows[f"parameter.{along}"], rows[f"record.{name}"]
+        x = x if numbers else x.map(values.index)
         label = " ".join(f"{axis}={v}" for axis, v in zip(others, combination, strict=True))
-        (line,) = plot.plot(rows.groupby(x)[name].mean(), label=label)
-        plot.plot(x, rows[name], "o", color=line.get_color())
+        (line,) = plot.plot(y.groupby(x).mean(), label=label)
+        plot.plot(x, y, "o", color=line.get_color())
     if not numbers:
         plot.set_xticks(range(len(values)), values)
     left = len(groups) - MOST_LINES

@@ -100,18 +100,16 @@ def _pictures(
 ) -> list[str]:
     """Return a foldable picture per figure that is a number; the first is open."""
     table = pd.DataFrame(result.row for result in results if result.status in FINISHED)
-    names = {name: f"parameter.{name}" for name in axes or ["seed"]}
-    if not set(names.values()) <= set(table.columns):
-        return []
-    table = table.rename(columns={column: name for name, column in names.items()})
-    over = axes or {"seed": list(dict.fromkeys(table["seed"]))}
+    over = axes
+    if not axes and "parameter.seed" in table:  # repeats of one point
+        over = {"seed": list(dict.fromkeys(table["parameter.seed"]))}
     pictures = []
-    for name in figures:
+    for name in figures if over else []:
         column = f"record.{name}"
         if column not in table:
             continue
-        measured = table.assign(**{name: pd.to_numeric(table[column], errors="coerce")})
-        measured = measured.dropna(subset=name)
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        measured = table.assign(**{column: numbers}).dropna(subset=column)
         if len(measured):
             image = base64.b64encode(draw(measured, over, name)).decode()
             pictures.append(
