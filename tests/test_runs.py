@@ -343,3 +343,14 @@ def test_list_does_not_wait_for_heavy_imports():
     heavy = {"papermill", "pandas", "nbconvert", "nbformat", "tensorflow"}
     assert "utils.lessons" in done.stderr
     assert not heavy & set(done.stderr.strip().split(","))
+
+
+def test_nbformat_is_imported_without_a_grammar_that_takes_two_seconds():
+    code = "import sys; from utils.quick_nbformat import nbformat; nbformat.validate; "
+    code += "sys.exit(','.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    loaded = done.stderr.strip().split(",")
+    assert "nbformat.validator" in loaded
+    assert not [name for name in loaded if name.startswith(("rfc3987_syntax", "lark"))]

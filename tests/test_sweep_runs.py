@@ -11,7 +11,7 @@ import pytest
 from distributed import Client, LocalCluster
 from test_runs import HOLDS, is_gone, wait_until, write_lesson
 
-from utils import __main__, lessons, sweep_files, sweep_runs
+from utils import __main__, cluster, lessons, sweep_files, sweep_runs
 from utils.execution import MOST_TEXT
 from utils.sweeps import plan_points
 
@@ -262,17 +262,18 @@ def test_a_full_disk_does_not_end_the_sweep(planned, capsys, monkeypatch):
 
 
 def test_a_cluster_that_is_there_is_used_and_stays(planned):
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0") as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0") as theirs:
         (lesson,) = lessons.find_lessons(planned)
         _, points = sweep_files.read_plan(planned / "runs", [lesson])
-        address = cluster.scheduler_address
+        address = theirs.scheduler_address
         results = sweep_runs.run_sweep(planned / "runs", lesson, points, 60, address)
         assert [result.status for result in results] == ["ok", "ok"]
         with Client(address, set_as_default=False) as client:
             assert len(client.nthreads()) == 1
 
 
-def test_a_scheduler_that_does_not_answer_is_named(planned, capsys):
+def test_a_scheduler_that_does_not_answer_is_named(planned, capsys, monkeypatch):
+    monkeypatch.setattr(cluster, "ANSWERS_WITHIN", "1s")
     code, _, error = resume(planned, capsys, "--scheduler", "tcp://127.0.0.1:9")
     assert code == 2
     assert "--scheduler tcp://127.0.0.1:9: " in error

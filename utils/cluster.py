@@ -20,6 +20,7 @@ from utils.reports import Result, Status, one_line, write_page
 from utils.runs import DISK_FULL, execute
 from utils.sweep_files import installed_versions, save_result
 
+ANSWERS_WITHIN = "10s"
 MEMORY_OF_A_RUN = 2 * 2**30  # bytes; TensorFlow with the largest data set takes less
 
 
@@ -35,7 +36,7 @@ def connected(scheduler: str | None, runs: int) -> Iterator[tuple[Client, dict[s
     """
     if scheduler:
         try:
-            client = Client(scheduler, timeout="10s", set_as_default=False)
+            client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(one_line(f"--scheduler {scheduler}: {error}")) from None
         with client:

@@ -100,7 +100,8 @@ def execute(
 def _watch(work: tuple, time_limit: float, stop: Callable[[], bool]) -> tuple[Status, str]:
     """Execute a lesson in a process of its own, end what is left of it, return how it went."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["utils.execution"])  # 2 s: once, and not in every run
+    # imported once, and not in every run; papermill's own import of nbformat would be slow
+    context.set_forkserver_preload(["utils.quick_nbformat", "utils.execution"])
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_execute, args=(*work, sender), daemon=True)
     process.start()
@@ -174,7 +175,7 @@ def _end(process) -> None:
 
 def _read_back(result: Result, outcome: Status, error: str, path: Path) -> None:
     """Add what the executed notebook holds to ``result``; judge what papermill calls well."""
-    import nbformat
+    from utils.quick_nbformat import nbformat
 
     cells = started = []
     with contextlib.suppress(OSError, ValueError):  # ended before, or while, papermill wrote it
