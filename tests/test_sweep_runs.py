@@ -141,6 +141,30 @@ def test_the_table_and_the_page_of_a_sweep(tmp_path):
     assert (page.parent / "004/01_tiny.html").exists()
     assert text.count("<img ") == 1
     assert "http" not in text.replace("data:image/svg+xml", "")
+    assert events(page.parent / "004") == (
+        {"units": 4.0, "kind": "fine"},
+        {"accuracy": 4.1},
+    )
+
+
+def events(folder):
+    """What the run says to TensorBoard: the parameters and the figures."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    (path,) = folder.glob("*tfevents*")
+    reader = PyRecordReader_New(str(path))
+    found = []
+    for _ in range(3):
+        reader.GetNext()
+        found.append(Event.FromString(reader.record()))
+    (start,) = found[1].summary.value
+    said = HParamsPluginData.FromString(start.metadata.plugin_data.content).session_start_info
+    values = said.hparams.items()
+    parameters = {name: getattr(value, value.WhichOneof("kind")) for name, value in values}
+    figures = {value.tag: round(value.simple_value, 3) for value in found[2].summary.value}
+    return parameters, figures
 
 
 def test_ctrl_c_ends_the_kernels_and_keeps_what_is_finished(tmp_path):

@@ -19,6 +19,7 @@ from utils.errors import InputError
 from utils.reports import Result, Status, one_line, write_page
 from utils.runs import DISK_FULL, execute
 from utils.sweep_files import installed_versions, save_result
+from utils.sweep_hparams import write_hparams
 
 ANSWERS_WITHIN = "10s"
 MEMORY_OF_A_RUN = 2 * 2**30  # bytes; TensorFlow with the largest data set takes less
@@ -113,6 +114,7 @@ def _task(result: Result, folder: Path, time_limit: float, environment: dict) ->
     result.versions = installed_versions()
     try:
         save_result(result, folder)
+        write_hparams(result, folder)
     except OSError as error:
         result.status, result.error = Status.NOT_SAVED, str(error)
     write_page(folder / result.lesson.path.name)
