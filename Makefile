@@ -55,8 +55,9 @@ data: $(INSTALLED)  ## fetch the real data sets into data/
 check-env: $(INSTALLED)  ## say of each package, the device and the data whether they are as they should be
 	@$(BIN)/python -m utils check-env
 
-bench: $(INSTALLED)  ## measure how much faster fit_in_memory trains than fit
+bench: $(INSTALLED)  ## measure how much faster fit_in_memory trains than fit, and a sweep than papermill
 	@$(BIN)/python -m utils.bench
+	@$(BIN)/python -m utils.bench_sweep
 
 refresh: $(INSTALLED)  ## run the lessons on the real data (COURSE_DATA=folder) and store their outputs
 	COURSE_DATA_SOURCE=real $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
