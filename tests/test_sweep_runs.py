@@ -277,11 +277,11 @@ def test_a_run_without_a_whole_result_is_not_finished(planned, text):
 
 
 def test_a_full_disk_does_not_end_the_sweep(planned, capsys, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sweep_runs, "write_sweep_report", full)
-    sweep_runs._report(planned / "runs", [])
+    sweep_runs._report(planned / "runs", [], all_pictures=True)
     assert capsys.readouterr().err == "runs: no report: [Errno 28] No space left on device\n"
 
 

@@ -43,7 +43,7 @@ def collect(notebook) -> tuple[list[dict], dict]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if CLAIM in data:
-                claims.append(data[CLAIM])
+                claims.append(dict(data[CLAIM]))
             records |= data.get(RECORD, {})
     return claims, records
 

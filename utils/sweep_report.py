@@ -51,8 +51,13 @@ document.querySelectorAll("th").forEach((head, column) => head.onclick = () => {
 """
 
 
-def write_sweep_report(folder: Path, runs: list[tuple[Result, Path]]) -> None:
-    """Write results.csv and index.html anew; raises OSError where the folder refuses."""
+def write_sweep_report(
+    folder: Path, runs: list[tuple[Result, Path]], *, all_pictures: bool
+) -> None:
+    """Write results.csv and index.html anew; raises OSError where the folder refuses.
+
+    Drawing takes time from the runs at work: until they are done, the first picture will do.
+    """
     results = [result for result, _ in runs]
     write_table(folder, [{"run": run.name} | result.row for result, run in runs])
     points = [result.changes for result in results]
@@ -68,7 +73,7 @@ def write_sweep_report(folder: Path, runs: list[tuple[Result, Path]]) -> None:
         title=html.escape(results[0].lesson.title),
         counts=count_words(results),
         alike=html.escape(", ".join(f"{k}={v}" for k, v in alike.items())) or "no change",
-        pictures="\n".join(_pictures(results, axes, figures)),
+        pictures="\n".join(_pictures(results, axes, figures if all_pictures else figures[:1])),
         head="".join(f"<th>{html.escape(name)}</th>" for name in columns),
         rows="\n".join(rows),
         problems="\n".join(f"<li>{run}: {html.escape(text)}</li>" for run, text in problems),

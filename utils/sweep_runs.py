@@ -35,7 +35,7 @@ def run_sweep(
     """
     with alone_in(folder):
         runs = results_so_far(folder, lesson, points)
-        _report(folder, runs)
+        _report(folder, runs, all_pictures=False)
         left = [
             index for index, (result, _) in enumerate(runs) if result.status not in FINISHED
         ]
@@ -44,7 +44,7 @@ def run_sweep(
                 _run(folder, runs, left, time_limit, scheduler)
         except KeyboardInterrupt:
             pass  # told by the status words
-        _report(folder, runs)
+        _report(folder, runs, all_pictures=True)
     return [result for result, _ in runs]
 
 
@@ -67,7 +67,7 @@ def _run(folder: Path, runs: list, left: list[int], time_limit: float, scheduler
                     progress.write(
                         f"{run.name}  {in_words(point)}: {_told(result)}", sys.stderr
                     )
-                    _report(folder, runs)
+                    _report(folder, runs, all_pictures=False)
             finally:
                 finished.close()  # ends what is still at work
 
@@ -77,8 +77,8 @@ def _told(result: Result) -> str:
     return ", ".join([result.status, f"{result.seconds:.1f} s", *figures[:1]])
 
 
-def _report(folder: Path, runs: list) -> None:
+def _report(folder: Path, runs: list, *, all_pictures: bool) -> None:
     try:
-        write_sweep_report(folder, runs)
+        write_sweep_report(folder, runs, all_pictures=all_pictures)
     except OSError as error:  # a full disk: the reports of before are still there
         print(f"{folder.name}: no report: {error}", file=sys.stderr)
