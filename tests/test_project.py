@@ -123,6 +123,18 @@ def test_make_run_passes_a_failed_lesson_on(house):
     assert exit_code(["make", "run"], house) != 0
 
 
+def test_make_sweep_is_the_short_form(house):
+    program(house / ".venv/bin/python", 0, 'echo "$@" > arguments')
+    grid = "GRID=depth=5,20 activation=relu,selu"
+    assert (
+        exit_code(["make", "sweep", "LESSON=04", grid, "REPEAT=3", "PROFILE=quick"], house) == 0
+    )
+    assert (house / "arguments").read_text().split() == [
+        *("-m", "utils", "sweep", "04", "-g", "depth=5,20", "-g", "activation=relu,selu"),
+        *("--profile", "quick", "--repeat", "3"),
+    ]
+
+
 def test_an_unfit_python_is_refused_with_one_clear_line(house):
     (house / ".venv/.installed").unlink()
     stub = house / "old-python"
