@@ -13,6 +13,7 @@ from test_runs import HOLDS, is_gone, wait_until, write_lesson
 
 from utils import __main__, cluster, lessons, sweep_files, sweep_runs
 from utils.execution import MOST_TEXT
+from utils.sweep_report import order_figures
 from utils.sweeps import plan_points
 
 # A kernel's parents: the process of papermill, the server that forked it, the worker.
@@ -281,8 +282,24 @@ def test_a_full_disk_does_not_end_the_sweep(planned, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sweep_runs, "write_sweep_report", full)
-    sweep_runs._report(planned / "runs", [], all_pictures=True)
+    sweep_runs._report(planned / "runs", [], None, all_pictures=True)
     assert capsys.readouterr().err == "runs: no report: [Errno 28] No space left on device\n"
+
+
+def test_the_first_figure_is_the_one_asked_for_or_a_telling_one():
+    names = ["seconds", "loss", "lesson_01_accuracy", "test_accuracy"]
+    assert order_figures(names, None)[:2] == ["test_accuracy", "lesson_01_accuracy"]
+    assert order_figures(names, "loss")[:2] == ["loss", "test_accuracy"]
+
+
+def test_a_figure_that_the_lesson_does_not_record_is_refused(capsys):
+    command = ["sweep", "04", "-g", "depth=5,6", "--dry-run", "--figure"]
+    assert __main__.main([*command, "test_accuracy"]) == 0
+    assert __main__.main([*command, "acuracy"]) == 2
+    expected = (
+        "error: --figure: 04_deep_networks records no 'acuracy' (did you mean 'test_accuracy'?)"
+    )
+    assert capsys.readouterr().err.startswith(expected)
 
 
 def test_a_cluster_that_is_there_is_used_and_stays(planned):

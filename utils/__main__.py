@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument(
         "--resume", type=Path, metavar="DIR", help="of a sweep: do what is missing or failed"
     )
+    sweep.add_argument("--figure", metavar="NAME", help="what to draw first (test_accuracy)")
     sweep.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="Dask's; none: this machine"
     )
@@ -128,6 +129,7 @@ def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
         planned = found
         finished = sweep_files.finished_runs(folder, *planned)
     lesson, points = planned
+    sweep_files.refuse_unknown_figure(lesson, options.figure)
     for number, point in enumerate(points, start=1):
         print(f"{number:4d}  {sweeps.in_words(point)}{'  finished' * (number in finished)}")
     left = len(points) - len(finished)
@@ -143,8 +145,8 @@ def _start_sweep(options: argparse.Namespace, lesson: "Lesson", points: list[dic
     if folder is None:
         folder = runs.new_folder(options.output)
         sweep_files.write_plan(folder, lesson, points)
-    limits = (options.time_limit, options.scheduler)
-    results = sweep_runs.run_sweep(folder.resolve(), lesson, points, *limits)
+    how = (options.time_limit, options.scheduler, options.figure)
+    results = sweep_runs.run_sweep(folder.resolve(), lesson, points, *how)
     print(reports.count_words(results), f"Pages: {folder / 'index.html'}", sep="\n")
     return runs.exit_code(results)
 

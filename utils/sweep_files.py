@@ -15,6 +15,7 @@ from utils.files import settle, write_file
 from utils.lessons import Lesson
 from utils.parameters import Value, look_up
 from utils.reports import Result, Status
+from utils.results import RECORD
 
 PLAN, RESULT = "sweep.json", "result.json"
 FINISHED = {Status.OK, Status.CLAIM_FAILED}  # measured: another run would measure the same
@@ -44,6 +45,19 @@ def read_plan(folder: Path, lessons: list[Lesson]) -> tuple[Lesson, list[dict[st
     if code != _fingerprint(lesson.path):
         raise InputError(f"{folder}: the code of {name} has changed since; start a new sweep")
     return lesson, points
+
+
+def refuse_unknown_figure(lesson: Lesson, name: str | None) -> None:
+    """Raise InputError if the lesson's stored outputs hold figures, but not one of this name."""
+    outputs = json.loads(lesson.path.read_text(encoding="utf-8"))["cells"]
+    known = {
+        figure: True
+        for cell in outputs
+        for output in cell.get("outputs", [])
+        for figure in output.get("data", {}).get(RECORD, {})
+    }
+    if name is not None and known:
+        look_up(name, known, f"--figure: {lesson.name} records no")
 
 
 @contextmanager

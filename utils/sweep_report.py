@@ -2,6 +2,7 @@
 
 import base64
 import html
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -51,19 +52,32 @@ document.querySelectorAll("th").forEach((head, column) => head.onclick = () => {
 """
 
 
+def order_figures(names: Iterable[str], first: str | None) -> list[str]:
+    """Return names of figures: that asked for, what the test set says, accuracies, the others."""
+    return sorted(
+        dict.fromkeys(names),
+        key=lambda name: (name != first, not name.startswith("test"), "accuracy" not in name),
+    )
+
+
 def write_sweep_report(
-    folder: Path, runs: list[tuple[Result, Path]], *, all_pictures: bool
+    folder: Path,
+    runs: list[tuple[Result, Path]],
+    figure: str | None = None,
+    *,
+    all_pictures: bool = True,
 ) -> None:
     """Write results.csv and index.html anew; raises OSError where the folder refuses.
 
-    Drawing takes time from the runs at work: until they are done, the first picture will do.
+    Drawing takes time from the runs at work: until they are done, the picture of one ``figure``
+    (None: one that the name speaks for) will do.
     """
     results = [result for result, _ in runs]
     write_table(folder, [{"run": run.name} | result.row for result, run in runs])
     points = [result.changes for result in results]
     axes = varying(points, results[0].lesson)
     shown = [*axes, *(["seed"] if any("seed" in point for point in points) else [])]
-    figures = list(dict.fromkeys(name for result in results for name in result.figures))
+    figures = order_figures((name for result in results for name in result.figures), figure)
     rows = [_row(result, run, shown, figures) for result, run in runs]
     columns = ["run", "status", "seconds", "claims", "data", *shown, *figures]
     problems = [(run.name, text) for result, run in runs for text in result.problems]

@@ -10,7 +10,7 @@ from utils.lessons import Lesson
 from utils.parameters import Value
 from utils.reports import Result
 from utils.sweep_files import FINISHED, alone_in, results_so_far
-from utils.sweep_report import write_sweep_report
+from utils.sweep_report import order_figures, write_sweep_report
 from utils.sweeps import in_words, varying
 
 
@@ -20,6 +20,7 @@ def run_sweep(
     points: list[dict[str, Value]],
     time_limit: float,
     scheduler: str | None = None,
+    figure: str | None = None,
 ) -> list[Result]:
     """Run the points of the sweep in ``folder`` that are not finished; return all results.
 
@@ -29,26 +30,29 @@ def run_sweep(
     Args:
         time_limit: seconds that each run may take.
         scheduler: the address of Dask's, such as ``tcp://host:8786``; None: this machine's cores.
+        figure: what is told of each run and drawn first; None: one that the name speaks for.
 
     Raises:
         InputError: if another sweep is at work in the folder, or no scheduler answers.
     """
     with alone_in(folder):
         runs = results_so_far(folder, lesson, points)
-        _report(folder, runs, all_pictures=False)
+        _report(folder, runs, figure, all_pictures=False)
         left = [
             index for index, (result, _) in enumerate(runs) if result.status not in FINISHED
         ]
         try:
             if left:
-                _run(folder, runs, left, time_limit, scheduler)
+                _run(folder, runs, left, time_limit, scheduler, figure)
         except KeyboardInterrupt:
             pass  # told by the status words
-        _report(folder, runs, all_pictures=True)
+        _report(folder, runs, figure, all_pictures=True)
     return [result for result, _ in runs]
 
 
-def _run(folder: Path, runs: list, left: list[int], time_limit: float, scheduler) -> None:
+def _run(
+    folder: Path, runs: list, left: list[int], time_limit: float, scheduler, figure
+) -> None:
     """Run what is ``left`` of ``runs``, putting each result in its place."""
     names = [*varying([result.changes for result, _ in runs], runs[0][0].lesson), "seed"]
     bar = {"desc": runs[0][0].lesson.name, "unit": "run", "leave": False, "disable": None}
@@ -65,20 +69,23 @@ def _run(folder: Path, runs: list, left: list[int], time_limit: float, scheduler
                     point = {n: result.changes[n] for n in names if n in result.changes}
                     progress.update()
                     progress.write(
-                        f"{run.name}  {in_words(point)}: {_told(result)}", sys.stderr
+                        f"{run.name}  {in_words(point)}: {_told(result, figure)}", sys.stderr
                     )
-                    _report(folder, runs, all_pictures=False)
+                    _report(folder, runs, figure, all_pictures=False)
             finally:
                 finished.close()  # ends what is still at work
 
 
-def _told(result: Result) -> str:
-    figures = [f"{k}={v:.4g}" for k, v in result.records.items() if type(v) is float]
-    return ", ".join([result.status, f"{result.seconds:.1f} s", *figures[:1]])
+def _told(result: Result, figure: str | None) -> str:
+    names = [name for name in result.figures if type(result.records[name]) is float]
+    figures = [
+        f"{name}={result.records[name]:.4g}" for name in order_figures(names, figure)[:1]
+    ]
+    return ", ".join([result.status, f"{result.seconds:.1f} s", *figures])
 
 
-def _report(folder: Path, runs: list, *, all_pictures: bool) -> None:
+def _report(folder: Path, runs: list, figure: str | None, *, all_pictures: bool) -> None:
     try:
-        write_sweep_report(folder, runs, all_pictures=all_pictures)
+        write_sweep_report(folder, runs, figure, all_pictures=all_pictures)
     except OSError as error:  # a full disk: the reports of before are still there
         print(f"{folder.name}: no report: {error}", file=sys.stderr)
