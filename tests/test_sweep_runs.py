@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -300,6 +301,46 @@ def test_a_figure_that_the_lesson_does_not_record_is_refused(capsys):
         "error: --figure: 04_deep_networks records no 'acuracy' (did you mean 'test_accuracy'?)"
     )
     assert capsys.readouterr().err.startswith(expected)
+
+
+FULL = 'mount -t tmpfs -o size=200k disk "$0" && "${@:2}"; code=$?; cp -r "$0" "$1"; exit $code'
+CAN_MOUNT = shutil.which("unshare") and os.system("unshare -rm true 2>/dev/null") == 0
+
+
+@pytest.mark.skipif(not CAN_MOUNT, reason="no right to mount a small disk")
+def test_on_a_small_disk_what_fits_is_kept_whole(tmp_path):
+    write_lesson(tmp_path, "01_tiny", CODE, PARAMETERS)
+    (tmp_path / "runs").mkdir()
+    sweep = command(tmp_path, "01", "-g", "kind=fine,prints")
+    shell = [
+        "unshare",
+        "-rm",
+        "bash",
+        "-c",
+        FULL,
+        str(tmp_path / "runs"),
+        str(tmp_path / "copy"),
+    ]
+    done = subprocess.run([*shell, *sweep], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (tmp_path / "runs").rmdir()
+    (tmp_path / "copy").rename(tmp_path / "runs")
+    fine, prints = rows(tmp_path)
+    assert (fine["status"], prints["status"]) == ("ok", "not saved")
+    assert "[Errno 28] No space left on device" in prints["error"]
+    for path in tmp_path.glob("runs/*/*/*.ipynb"):
+        assert nbformat.read(path, as_version=4).cells
+    assert not list(tmp_path.glob("runs/**/.*.part"))
+
+
+def test_a_sweep_that_is_killed_leaves_no_kernel_on_a_cluster(tmp_path):
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as theirs:
+        sweep = start(tmp_path, "-g", "kind=sleeps", "--scheduler", theirs.scheduler_address)
+        wait_until(lambda: kernels(tmp_path), 60)
+        sweep.kill()
+        sweep.communicate()
+        wait_until(lambda: is_gone(*kernels(tmp_path)))
 
 
 def test_a_cluster_that_is_there_is_used_and_stays(planned):

@@ -18,7 +18,7 @@ from distributed.worker import thread_state
 from utils.errors import InputError
 from utils.reports import Result, Status, one_line, write_page
 from utils.runs import DISK_FULL, execute
-from utils.sweep_files import installed_versions, save_result
+from utils.sweep_files import RESULT, installed_versions, save_result
 from utils.sweep_hparams import write_hparams
 
 ANSWERS_WITHIN = "10s"
@@ -108,6 +108,9 @@ def _task(result: Result, folder: Path, time_limit: float, environment: dict) ->
     # To Python a worker is a daemon, which may start no process; this one ends those it starts.
     multiprocessing.current_process()._config["daemon"] = False
     folder.mkdir(exist_ok=True)
+    notebook = folder / result.lesson.path.name
+    for old in (notebook, notebook.with_suffix(".html"), folder / RESULT):
+        old.unlink(missing_ok=True)  # of a try before this one
     execute(
         result, folder, time_limit, bar=False, environment=environment, stop=_is_cancelled()
     )
@@ -117,7 +120,8 @@ def _task(result: Result, folder: Path, time_limit: float, environment: dict) ->
         write_hparams(result, folder)
     except OSError as error:
         result.status, result.error = Status.NOT_SAVED, str(error)
-    write_page(folder / result.lesson.path.name)
+    if notebook.exists():
+        write_page(notebook)
     return result
 
 
