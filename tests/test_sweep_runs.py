@@ -228,6 +228,7 @@ def planned(tmp_path):
             ["01", "-g", "units=1,2", "-p", "seed=1"],
             "holds a sweep of other runs; without -g and -p it goes on",
         ),
+        (["--time-limit", "0"], "--time-limit 0: not seconds, a week at most"),
         (["-p", "seed=1"], "nothing varies: -g name=value,value, --grid FILE or --repeat N"),
     ],
 )

@@ -110,6 +110,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
     from utils import lessons, sweep_files, sweeps
 
+    _refuse_time_limit(options.time_limit)
     folder, planned = options.resume, None
     if folder is None or _names_runs(options, rest):
         named = [options.lesson] if options.lesson else []
@@ -163,8 +164,7 @@ def _choose(
     from utils import lessons, parameters
 
     _refuse([text for text in rest if text.startswith("-")])
-    if not 0 < options.time_limit <= 604_800:
-        raise InputError(f"--time-limit {options.time_limit:g}: not seconds, a week at most")
+    _refuse_time_limit(options.time_limit)
     there = lessons.find_lessons(options.notebooks)
     profile = {}
     if options.profile is not None:
@@ -199,6 +199,11 @@ def _lab(options: argparse.Namespace, rest: list[str]) -> int:
 def _refuse(rest: list[str]) -> None:
     if rest:
         raise InputError(f"unknown: {' '.join(rest)}; `python -m utils --help` tells more")
+
+
+def _refuse_time_limit(seconds: float) -> None:
+    if not 0 < seconds <= 604_800:
+        raise InputError(f"--time-limit {seconds:g}: not seconds, a week at most")
 
 
 def _interrupt_once() -> None:

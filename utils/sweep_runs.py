@@ -57,6 +57,8 @@ def _run(
     names = [*varying([result.changes for result, _ in runs], runs[0][0].lesson), "seed"]
     bar = {"desc": runs[0][0].lesson.name, "unit": "run", "leave": False, "disable": None}
     with connected(scheduler, len(left)) as (client, environment):
+        slots = sum(client.nthreads().values())
+        print(f"{slots or 'waiting for workers, no'} at a time", file=sys.stderr)
         if link := dashboard(client):
             print(f"Dashboard: {link}", file=sys.stderr)
         jobs = [runs[index] for index in left]
