@@ -149,6 +149,7 @@ def test_values_reach_the_lesson_and_the_results(finished):
     assert row["parameter.rate"] == "0.5"  # the lesson's own
     assert row["record.accuracy"] == "0.123456789"
     assert row["data_source"] == "stand-in"
+    assert row["version.python"] == sys.version.split()[0]
     assert rows(finished.folder)["02_false"]["parameter.units"] == "4"
 
 

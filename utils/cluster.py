@@ -18,7 +18,7 @@ from distributed.worker import thread_state
 from utils.errors import InputError
 from utils.reports import Result, Status, one_line, write_page
 from utils.runs import DISK_FULL, execute
-from utils.sweep_files import RESULT, installed_versions, save_result
+from utils.sweep_files import RESULT, save_result
 from utils.sweep_hparams import write_hparams
 
 ANSWERS_WITHIN = "10s"
@@ -114,7 +114,6 @@ def _task(result: Result, folder: Path, time_limit: float, environment: dict) ->
     execute(
         result, folder, time_limit, bar=False, environment=environment, stop=_is_cancelled()
     )
-    result.versions = installed_versions()
     try:
         save_result(result, folder)
         write_hparams(result, folder)

@@ -1,5 +1,6 @@
 """Is this machine ready for the course? Packages, device and data, line by line."""
 
+import platform
 import re
 import subprocess
 import sys
@@ -19,6 +20,17 @@ def pinned_versions() -> dict[str, str]:
     """Return the packages that requirements.txt names, each with its version."""
     text = (PROJECT / "requirements.txt").read_text(encoding="utf-8")
     return dict(re.findall(r"^([\w.-]+)==(\S+)", text, flags=re.MULTILINE))
+
+
+def versions_that_matter() -> dict[str, str]:
+    """Return the installed versions of what a lesson's figures depend on most."""
+    versions = {"python": platform.python_version()}
+    for package in ("tensorflow", "keras", "numpy"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "missing"
+    return versions
 
 
 def check() -> bool:

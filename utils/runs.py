@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from utils.environment import versions_that_matter
 from utils.errors import InputError
 from utils.lessons import Lesson
 from utils.parameters import Value
@@ -94,6 +95,7 @@ def execute(
         outcome, error = _watch(work, time_limit, stop)
     finally:
         result.seconds = time.monotonic() - started
+        result.versions = versions_that_matter()
         _read_back(result, outcome, error, folder / result.lesson.path.name)
 
 

@@ -3,11 +3,9 @@
 import fcntl
 import hashlib
 import json
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from utils.errors import InputError
@@ -97,17 +95,6 @@ def save_result(result: Result, folder: Path) -> None:
     content = {"status": result.status} | {name: getattr(result, name) for name in KEPT}
     write_file(folder / RESULT, _json(content))
     settle(folder / RESULT)
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of what a lesson's figures depend on most."""
-    versions = {"python": platform.python_version()}
-    for package in ("tensorflow", "keras", "numpy"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "missing"
-    return versions
 
 
 def _load_result(result: Result, folder: Path) -> Result:

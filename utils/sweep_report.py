@@ -3,6 +3,7 @@
 import base64
 import html
 from collections.abc import Iterable
+from math import inf, nan
 from pathlib import Path
 from urllib.parse import quote
 
@@ -127,7 +128,7 @@ def _pictures(
         column = f"record.{name}"
         if column not in table:
             continue
-        numbers = pd.to_numeric(table[column], errors="coerce")
+        numbers = pd.to_numeric(table[column], errors="coerce").replace([inf, -inf], nan)
         measured = table.assign(**{column: numbers}).dropna(subset=column)
         if len(measured):
             image = base64.b64encode(draw(measured, over, name)).decode()
