@@ -13,6 +13,7 @@ from utils.lessons import find_lessons, select_lessons
 from utils.parameters import read_profile
 from utils.paths import NOTEBOOKS
 from utils.quick_nbformat import nbformat
+from utils.sweep_files import FINISHED
 
 SEED = 2026
 
@@ -65,11 +66,14 @@ def _one_by_one(folder: Path, path: Path, changes: dict, seeds: range) -> float:
 def _sweep(folder: Path, path: Path, changes: dict, seeds: range) -> float:
     command = [sys.executable, "-m", "utils", "sweep", path.stem, "--profile", "quick"]
     command += ["-g", f"seed={','.join(map(str, seeds))}", "--notebooks", str(path.parent)]
-    subprocess.run([*command, "--output", str(folder)], check=True, capture_output=True)
+    subprocess.run([*command, "--output", str(folder)], check=False, capture_output=True)
     (made,) = folder.iterdir()
     made.rename(folder / "runs")
     with (folder / "runs/results.csv").open(newline="") as file:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    if unfinished := {row["status"] for row in rows} - FINISHED:
+        raise SystemExit(f"the sweep went wrong: {', '.join(unfinished)}")
+    seconds = [float(row["seconds"]) for row in rows]
     return sum(seconds) / len(seconds)
 
 
