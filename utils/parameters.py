@@ -9,6 +9,7 @@ import difflib
 import math
 import re
 import reprlib
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,17 +148,29 @@ def choose_values(
     names = {name: True for parameters in lessons.values() for name in parameters}
     given = set()
     for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise InputError(f"-p {assignment} is not of the form name=value")
-        if name in given:
-            raise InputError(f"-p {assignment}: {name} is given twice")
+        name, text = split_assignment("-p", assignment, "name=value", given)
         look_up(name, names, f"{', '.join(lessons)}: no parameter")
         given.add(name)
         for lesson, parameters in lessons.items():
             if name in parameters:
                 values[lesson][name] = parameters[name].parse(text, lesson)
     return values
+
+
+def split_assignment(
+    option: str, assignment: str, form: str, given: Container
+) -> tuple[str, str]:
+    """Return name and text of an option's ``name=text``.
+
+    Raises:
+        InputError: if it has not that ``form``, or the name is among those ``given`` before.
+    """
+    name, equals, text = assignment.partition("=")
+    if not equals:
+        raise InputError(f"{option} {assignment} is not of the form {form}")
+    if name in given:
+        raise InputError(f"{option} {assignment}: {name} is given twice")
+    return name, text
 
 
 def read_yaml(path: Path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from utils.errors import InputError
 from utils.lessons import Lesson
-from utils.parameters import Value, look_up, mapping, read_yaml
+from utils.parameters import Value, look_up, mapping, read_yaml, split_assignment
 
 Point = dict[str, Value]  # what one run changes, by the parameter's name
 MOST_RUNS = 10_000
@@ -103,11 +103,7 @@ def in_words(point: Point) -> str:
 def _read_axes(assignments: list[str], lesson: Lesson) -> dict[str, list[Value]]:
     axes = {}
     for assignment in assignments:
-        name, equals, texts = assignment.partition("=")
-        if not equals:
-            raise InputError(f"-g {assignment} is not of the form name=value,value")
-        if name in axes:
-            raise InputError(f"-g {assignment}: {name} is given twice")
+        name, texts = split_assignment("-g", assignment, "name=value,value", axes)
         parameter = look_up(name, lesson.parameters, f"{lesson.name}: no parameter")
         axes[name] = [parameter.parse(text, lesson.name) for text in texts.split(",")]
     return axes
