@@ -47,11 +47,26 @@ def test_record_stores_full_precision_and_shows_four_digits(shown):
     assert shown[0]["text/plain"].splitlines()[:2] == ["test_accuracy = 0.8026", "steps = 1719"]
 
 
-def test_record_refuses_what_no_table_can_hold(shown):
-    with pytest.raises(
-        TypeError, match=r"record\(history=\.\.\.\): a number or a string is needed, not dict"
-    ):
-        results.record(history={})
+@pytest.mark.parametrize("row", [[0.5, 0.75], (0.5, 0.75), np.array([0.5, 0.75])])
+def test_record_takes_a_curve(shown, row):
+    results.record(validation_accuracy_by_epoch=row)
+    assert shown[0][results.RECORD] == {"validation_accuracy_by_epoch": [0.5, 0.75]}
+    assert shown[0]["text/plain"] == "validation_accuracy_by_epoch = 0.5 0.75"
+
+
+def test_a_curve_may_hold_what_json_cannot(shown):
+    results.record(loss=[0.123456, float("nan")])
+    assert shown[0][results.RECORD] == {"loss": [0.123456, "nan"]}
+    assert shown[0]["text/plain"] == "loss = 0.1235 nan"
+
+
+@pytest.mark.parametrize("value", [{}, None, ["a"], np.zeros((2, 2)), [[1]]])
+def test_record_refuses_what_no_table_can_hold(shown, value):
+    expected = (
+        r"record\(history=\.\.\.\): a number, a string or a row of numbers is needed, not "
+    )
+    with pytest.raises(TypeError, match=expected + type(value).__name__):
+        results.record(history=value)
     assert shown == []
 
 

@@ -9,7 +9,7 @@ from test_runs import HOLDS, write_lesson
 
 from utils.lessons import find_lessons
 from utils.reports import Result, Status
-from utils.sweep_plots import MOST_LINES, draw
+from utils.sweep_plots import MOST_LINES, draw, draw_curves
 from utils.sweep_report import write_sweep_report
 
 PARAMETERS = """units: int = 4  # units [1 to 100]
@@ -80,6 +80,39 @@ def test_lines_that_nobody_could_tell_apart_are_counted_instead():
     assert "3 more combinations are in the table" in words(draw(rows, axes, "x"))
 
 
+def test_learning_curves_lie_over_each_other_and_repeats_share_a_color():
+    curves = [("units=5", [0.5, 0.75]), ("units=5", [0.25]), ("units=20", [0.125, "nan", 0.5])]
+    svg = draw_curves(curves, "accuracy_by_epoch")
+    found = words(svg)
+    assert {"epoch", "accuracy_by_epoch"} <= set(found)
+    assert [text for text in found if text.startswith("units")] == ["units=5", "units=20"]
+    lines = re.findall(
+        rb'<g id="line2d_\d+">\s*<path d="[^"]*" clip-path[^>]*stroke: (#\w+)', svg
+    )
+    first, second, third = [color for color in lines if color != b"#b0b0b0"]  # the grid's
+    assert first == second != third
+
+
+def test_curves_of_too_many_points_are_counted():
+    curves = [(f"units={units}", [0, 1]) for units in range(MOST_LINES + 2)]
+    assert "2 more combinations are in the table" in words(draw_curves(curves, "accuracy"))
+
+
+def test_a_curve_is_drawn_and_kept_in_the_table(lesson, tmp_path):
+    results = [
+        Result(lesson, {"units": 1, "seed": 1}, Status.OK, records={"x": [0.5, 0.25]}),
+        Result(lesson, {"units": 2, "seed": 1}, Status.OK, records={"loss": 0.5}),
+        Result(lesson, {"units": 3, "seed": 1}, Status.TIME_LIMIT, records={"x": [9.5]}),
+    ]
+    write_sweep_report(tmp_path, [(one, tmp_path / "001") for one in results])
+    page = (tmp_path / "index.html").read_text()
+    assert re.findall('<details( open)?><summary>(.*?)</summary><img alt="(.*?)"', page) == [
+        (" open", "loss", "loss over units"),
+        (" open", "x", "x, a line a run"),
+    ]
+    assert pd.read_csv(tmp_path / "results.csv")["record.x"].tolist()[0] == "[0.5, 0.25]"
+
+
 def test_the_page_shows_what_went_wrong_and_draws_what_was_measured(lesson, tmp_path):
     good = Result(lesson, {"rate": 0.1, "units": 9}, Status.OK, 1.25, records={"loss": 1.5})
     bad = Result(lesson, {"rate": 0.2, "units": 9}, Status.TIME_LIMIT, 9.0, "<b> ended")
@@ -91,7 +124,7 @@ def test_the_page_shows_what_went_wrong_and_draws_what_was_measured(lesson, tmp_
     page = (tmp_path / "index.html").read_text()
     assert ": 1 ok, 1 time limit, 1 not run. Alike in all runs: units=9." in page
     assert '<a href="001/01_tiny.ipynb">001</a>' in page
-    assert "<li>002: 01_tiny: &lt;b&gt; ended</li>" in page
+    assert "<li>&lt;b&gt; ended <small>(002)</small></li>" in page
     assert page.count('<img alt="loss over rate" src="data:image/svg+xml;base64,') == 1
     lines = (tmp_path / "results.csv").read_text().splitlines()
     assert [line.split(",")[:3] for line in lines[1:]] == [
@@ -99,6 +132,17 @@ def test_the_page_shows_what_went_wrong_and_draws_what_was_measured(lesson, tmp_
         ["002", "01_tiny", "time limit"],
         ["003", "01_tiny", "not run"],
     ]
+
+
+def test_what_went_wrong_in_several_runs_is_told_once(lesson, tmp_path):
+    claims = [{"text": "5 > 4", "holds": False}, {"text": "kept", "holds": True}]
+    runs = [
+        (Result(lesson, {"units": n}, Status.CLAIM_FAILED, claims=claims), tmp_path / f"00{n}")
+        for n in (1, 2)
+    ]
+    write_sweep_report(tmp_path, runs)
+    page = (tmp_path / "index.html").read_text()
+    assert re.findall("<li>.*</li>", page) == ["<li>✗ 5 &gt; 4 <small>(001, 002)</small></li>"]
 
 
 @pytest.mark.parametrize("value", ["inf", True, "text"])

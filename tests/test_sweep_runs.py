@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from utils.sweeps import plan_points
 
 # A kernel's parents: the process of papermill, the server that forked it, the worker.
 KINDS = {
-    "fine": "record(accuracy=units + seed / 10, data_source='stand-in')",
+    "fine": "record(accuracy=units + seed / 10, data_source='stand-in', by_epoch=[0, units])",
     "loses_worker": "tried = Path('tried').exists()\nPath('tried').touch()\n"
     "if not tried:\n    psutil.Process().parents()[2].kill()\n    time.sleep(100)",
     "loses_workers": "psutil.Process().parents()[2].kill()\ntime.sleep(100)",
@@ -141,16 +142,20 @@ def test_the_table_and_the_page_of_a_sweep(tmp_path):
     assert '<td data-value="4.1">4.1</td>' in text
     assert '<a href="004/01_tiny.html">004</a>' in text
     assert (page.parent / "004/01_tiny.html").exists()
-    assert text.count("<img ") == 1
+    assert re.findall('<img alt="(.*?)"', text) == [
+        "accuracy over units",
+        "by_epoch, a line a run",
+    ]
     assert "http" not in text.replace("data:image/svg+xml", "")
     assert events(page.parent / "004") == (
         {"units": 4.0, "kind": "fine"},
         {"accuracy": 4.1},
+        [("by_epoch", 1, 0.0), ("by_epoch", 2, 4.0)],
     )
 
 
 def events(folder):
-    """What the run says to TensorBoard: the parameters and the figures."""
+    """What the run says to TensorBoard: the parameters, the figures, the curves' points."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -158,7 +163,7 @@ def events(folder):
     (path,) = folder.glob("*tfevents*")
     reader = PyRecordReader_New(str(path))
     found = []
-    for _ in range(3):
+    for _ in range(5):
         reader.GetNext()
         found.append(Event.FromString(reader.record()))
     (start,) = found[1].summary.value
@@ -166,7 +171,12 @@ def events(folder):
     values = said.hparams.items()
     parameters = {name: getattr(value, value.WhichOneof("kind")) for name, value in values}
     figures = {value.tag: round(value.simple_value, 3) for value in found[2].summary.value}
-    return parameters, figures
+    points = [
+        (point.tag, event.step, point.simple_value)
+        for event in found[3:]
+        for point in event.summary.value
+    ]
+    return parameters, figures, points
 
 
 def test_ctrl_c_ends_the_kernels_and_keeps_what_is_finished(tmp_path):

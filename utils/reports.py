@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,15 +14,18 @@ from utils.files import write_file
 from utils.lessons import Lesson
 from utils.parameters import Value
 
-INDEX = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Run {name}</title>
+HEAD = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{name}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem; color: #222 }}
 table {{ border-collapse: collapse }}
-th, td {{ text-align: left; padding: .4rem 1rem .4rem 0; border-bottom: 1px solid #ddd }}
-.ok {{ color: #17692f }} .not {{ color: #b00020 }}
+th, td {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #ddd }}
+b {{ white-space: nowrap }} .ok {{ color: #17692f }} .not {{ color: #b00020 }}
 </style>
-<h1>Run {name}</h1>
+"""
+INDEX = (
+    HEAD
+    + """<h1>{name}</h1>
 <table>
 <tr>{head}</tr>
 {rows}
@@ -32,6 +36,7 @@ th, td {{ text-align: left; padding: .4rem 1rem .4rem 0; border-bottom: 1px soli
 <p>All values in full precision: <a href="results.csv">results.csv</a></p>
 </html>
 """
+)
 
 
 class Status(StrEnum):
@@ -70,8 +75,13 @@ class Result:
 
     @property
     def figures(self) -> list[str]:
-        """The names of what was recorded, but for the data source."""
-        return [name for name in self.records if name != "data_source"]
+        """The names of the single values that were recorded, but for the data source."""
+        return [n for n in self.records if n != "data_source" and n not in self.curves]
+
+    @property
+    def curves(self) -> dict[str, list]:
+        """What was recorded of every epoch, by its name."""
+        return {name: row for name, row in self.records.items() if isinstance(row, list)}
 
     @property
     def row(self) -> dict[str, Value]:
@@ -89,6 +99,7 @@ class Result:
             "error": self.error,
             **{f"parameter.{name}": value for name, value in (defaults | self.changes).items()},
             **{f"record.{name}": self.records[name] for name in self.figures},
+            **{f"record.{name}": json.dumps(row) for name, row in self.curves.items()},
             **{f"version.{name}": version for name, version in self.versions.items()},
         }
 
@@ -138,7 +149,7 @@ def write_reports(folder: Path, results: list[Result]) -> None:
         problems += [f"<li>{html.escape(problem)}</li>" for problem in result.problems]
     head = "".join(f"<th>{name}</th>" for name in results[0].summary)
     blocks = {"head": head, "rows": "\n".join(rows), "problems": "\n".join(problems)}
-    page = INDEX.format(name=html.escape(folder.name), **blocks)
+    page = INDEX.format(name=f"Run {html.escape(folder.name)}", **blocks)
     write_file(folder / "index.html", page.encode())
 
 

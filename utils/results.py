@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,18 +23,24 @@ def claim(text: str, holds: bool) -> None:
     )
 
 
-def record(**values: float | str) -> None:
+def record(**values: float | str | Sequence[float]) -> None:
     """Show measured values by name and store them in full precision.
 
+    A value may be a curve, too: numbers in a row, one for each epoch.
+
     Raises:
-        TypeError: if a value is neither a number nor a string.
+        TypeError: if a value is neither a number, nor a string, nor a row of numbers.
     """
     plain = {name: _plain(name, value) for name, value in values.items()}
-    lines = [
-        f"{name} = {v:.4g}" if isinstance(v, float) else f"{name} = {v}"
-        for name, v in plain.items()
-    ]
+    lines = [f"{name} = {in_short(value)}" for name, value in plain.items()]
     _show({RECORD: plain, "text/plain": "\n".join(lines)})
+
+
+def in_short(value: float | str | list) -> str:
+    """Return a recorded value as text, its numbers with four digits."""
+    if isinstance(value, list):
+        return " ".join(map(in_short, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def collect(notebook) -> tuple[list[dict], dict]:
@@ -48,20 +55,20 @@ def collect(notebook) -> tuple[list[dict], dict]:
     return claims, records
 
 
-def _plain(name: str, value) -> float | int | str:
-    """Turn a NumPy number into Python's; JSON knows no NaN and no infinity, so these become text."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        value = float(value)
-        return value if math.isfinite(value) else str(value)
-    raise TypeError(
-        f"record({name}=...): a number or a string is needed, not {type(value).__name__}"
-    )
+def _plain(name: str, value) -> float | int | str | list:
+    """Turn the numbers and rows of NumPy and pandas into Python's."""
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(plain, str):
+        return plain
+    row = plain if isinstance(plain, list | tuple) else [plain]
+    if not all(isinstance(one, numbers.Real) for one in row):
+        raise TypeError(
+            f"record({name}=...): a number, a string or a row of numbers is needed, "
+            f"not {type(value).__name__}"
+        )
+    # JSON knows no NaN and no infinity, so these become text
+    row = [one if math.isfinite(one) else str(one) for one in row]
+    return row if isinstance(plain, list | tuple) else row[0]
 
 
 def _show(bundle: dict) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from utils.files import write_file
@@ -11,7 +12,9 @@ EVENTS = "events.out.tfevents.hparams"  # TensorBoard reads what has "tfevents" 
 
 
 def write_hparams(result: Result, folder: Path) -> None:
-    """Write the run's parameters and those of its figures that are numbers; raises OSError.
+    """Write the run's parameters, its curves, and those of its figures that are numbers.
+
+    Raises OSError where the folder refuses.
 
     Runs that differ in nothing but the seed form one group, of which TensorBoard shows the mean.
     """
@@ -34,7 +37,18 @@ def write_hparams(result: Result, folder: Path) -> None:
         Event(file_version="brain.Event:2"),
         Event(summary=hparams_pb(values, trial_id=group)),
         Event(summary=figures),
+        *_curves(result),
     ):
         event.wall_time = time.time()
         records.write(event.SerializeToString())
     write_file(folder / EVENTS, file.getvalue())
+
+
+def _curves(result: Result) -> Iterator:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    for name, row in result.curves.items():
+        for epoch, value in enumerate(row, start=1):
+            point = Summary.Value(tag=name, simple_value=float(value))
+            yield Event(step=epoch, summary=Summary(value=[point]))

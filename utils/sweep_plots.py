@@ -1,10 +1,12 @@
-"""How does a figure depend on what a sweep varied? A heat map for two axes, otherwise lines."""
+"""What do figures and learning curves of a sweep look like? A heat map for two axes, or lines."""
 
 import io
 
 import pandas as pd
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from utils.parameters import Value
 
@@ -19,15 +21,43 @@ def draw(table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> bytes:
     Repeats of a point are told by their spread: the standard deviation in a heat map, a dot for
     each run around the lines. Only rows with a value are drawn; points not yet run stay blank.
     """
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    plot = figure.add_subplot()
+    plot = _new_plot()
     if len(axes) == 2:
         _heat_map(plot, table, axes, name)
     else:
         _lines(plot, table, axes, name)
+    return _svg(plot)
+
+
+def draw_curves(curves: list[tuple[str, list[float | str]]], name: str) -> bytes:
+    """Return an SVG file: what was measured in each epoch, a line for each run.
+
+    Runs of the same point, that is with the same text before their values, share a color.
+    """
+    plot = _new_plot()
+    points = list(dict.fromkeys(point for point, _ in curves))
+    for point, row in curves:
+        if (number := points.index(point)) < MOST_LINES:
+            epochs = range(1, len(row) + 1)
+            plot.plot(epochs, [float(value) for value in row], f"C{number}.-", label=point)
+    plot.xaxis.set_major_locator(MaxNLocator(integer=True))
+    plot.set(xlabel="epoch", ylabel=name, title=_left_out(len(points)))
+    plot.grid(alpha=0.3)
+    lines, labels = plot.get_legend_handles_labels()
+    if len(points) > 1:
+        once = dict(zip(labels, lines, strict=True))
+        plot.legend(once.values(), once, fontsize="small")
+    return _svg(plot)
+
+
+def _new_plot() -> Axes:
+    return Figure(figsize=(8, 4), layout="constrained").add_subplot()
+
+
+def _svg(plot: Axes) -> bytes:
     file = io.BytesIO()
     with rc_context({"svg.fonttype": "none"}):  # text stays text: small, and found by a search
-        figure.savefig(file, format="svg")
+        plot.figure.savefig(file, format="svg")
     return file.getvalue()
 
 
@@ -64,12 +94,15 @@ def _lines(plot, table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -
         plot.plot(x, y, "o", color=line.get_color())
     if not numbers:
         plot.set_xticks(range(len(values)), values)
-    left = len(groups) - MOST_LINES
-    title = f"{left} more combinations are in the table" if left > 0 else ""
-    plot.set(xlabel=along, ylabel=name, title=title)
+    plot.set(xlabel=along, ylabel=name, title=_left_out(len(groups)))
     plot.grid(alpha=0.3)
     if others:
         plot.legend(fontsize="small")
+
+
+def _left_out(lines: int) -> str:
+    left = lines - MOST_LINES
+    return f"{left} more combinations are in the table" if left > 0 else ""
 
 
 def _ordered(values: list[Value]) -> list[Value]:

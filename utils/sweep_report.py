@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import inf, nan
 from pathlib import Path
 from urllib.parse import quote
@@ -11,31 +11,28 @@ import pandas as pd
 
 from utils.files import write_file
 from utils.parameters import Value
-from utils.reports import Result, Status, count_words, write_table
+from utils.reports import HEAD, Result, Status, count_words, write_table
 from utils.sweep_files import FINISHED
-from utils.sweep_plots import draw
-from utils.sweeps import varying
+from utils.sweep_plots import draw, draw_curves
+from utils.sweeps import in_words, varying
 
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Sweep {name}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem; color: #222 }}
-table {{ border-collapse: collapse }}
-th, td {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #ddd }}
+PAGE = (
+    HEAD
+    + """<style>
 th {{ cursor: pointer; white-space: nowrap }} th:hover {{ text-decoration: underline }}
-.ok {{ color: #17692f }} .not {{ color: #b00020 }}
-img {{ max-width: 100% }} summary {{ cursor: pointer; font-weight: bold }}
+div {{ overflow-x: auto }} img {{ max-width: 100% }}
+summary {{ cursor: pointer; font-weight: bold }}
 </style>
 <h1>{title}</h1>
-<p>Sweep {name}: {counts}. Alike in all runs: {alike}.
+<p>{name}: {counts}. Alike in all runs: {alike}.
 All values in full precision: <a href="results.csv">results.csv</a></p>
 {pictures}
-<table>
+<div><table>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {rows}
 </tbody>
-</table>
+</table></div>
 <ul>
 {problems}
 </ul>
@@ -51,6 +48,7 @@ document.querySelectorAll("th").forEach((head, column) => head.onclick = () => {
 </script>
 </html>
 """
+)
 
 
 def order_figures(names: Iterable[str], first: str | None) -> list[str]:
@@ -81,17 +79,16 @@ def write_sweep_report(
     figures = order_figures((name for result in results for name in result.figures), figure)
     rows = [_row(result, run, shown, figures) for result, run in runs]
     columns = ["run", "status", "seconds", "claims", "data", *shown, *figures]
-    problems = [(run.name, text) for result, run in runs for text in result.problems]
     alike = {name: value for name, value in points[0].items() if name not in shown}
     page = PAGE.format(
-        name=html.escape(folder.name),
+        name=f"Sweep {html.escape(folder.name)}",
         title=html.escape(results[0].lesson.title),
         counts=count_words(results),
         alike=html.escape(", ".join(f"{k}={v}" for k, v in alike.items())) or "no change",
         pictures="\n".join(_pictures(results, axes, figures if all_pictures else figures[:1])),
         head="".join(f"<th>{html.escape(name)}</th>" for name in columns),
         rows="\n".join(rows),
-        problems="\n".join(f"<li>{run}: {html.escape(text)}</li>" for run, text in problems),
+        problems="\n".join(_problems(runs)),
     )
     write_file(folder / "index.html", page.encode())
 
@@ -115,11 +112,25 @@ def _row(result: Result, run: Path, shown: list[str], figures: list[str]) -> str
     ).join(("<tr>", "</tr>"))
 
 
+def _problems(runs: list[tuple[Result, Path]]) -> Iterator[str]:
+    """Yield a line for everything that went wrong, with the runs in which it did."""
+    found = {}
+    for result, run in runs:
+        for text in result.problems:
+            found.setdefault(text.removeprefix(f"{result.lesson.name}: "), []).append(run.name)
+    for text, names in found.items():
+        yield f"<li>{html.escape(text)} <small>({', '.join(names)})</small></li>"
+
+
 def _pictures(
     results: list[Result], axes: dict[str, list[Value]], figures: list[str]
 ) -> list[str]:
-    """Return a foldable picture per figure that is a number; the first is open."""
-    table = pd.DataFrame(result.row for result in results if result.status in FINISHED)
+    """Return a foldable picture per figure that is a number, and per learning curve.
+
+    The first figure and the first curve are open.
+    """
+    finished = [result for result in results if result.status in FINISHED]
+    table = pd.DataFrame(result.row for result in finished)
     over = axes
     if not axes and "parameter.seed" in table:  # repeats of one point
         over = {"seed": list(dict.fromkeys(table["parameter.seed"]))}
@@ -131,13 +142,29 @@ def _pictures(
         numbers = pd.to_numeric(table[column], errors="coerce").replace([inf, -inf], nan)
         measured = table.assign(**{column: numbers}).dropna(subset=column)
         if len(measured):
-            image = base64.b64encode(draw(measured, over, name)).decode()
-            pictures.append(
-                f"<details{'' if pictures else ' open'}><summary>{html.escape(name)}</summary>"
-                f'<img alt="{html.escape(name)} over {html.escape(" and ".join(over))}" '
-                f'src="data:image/svg+xml;base64,{image}"></details>'
-            )
+            text = f"{name} over {' and '.join(over)}"
+            pictures.append(_picture(name, text, draw(measured, over, name), not pictures))
+    names = dict.fromkeys(name for result in finished for name in result.curves)
+    for number, name in enumerate(names):
+        curves = [
+            (_point(one, axes), one.curves[name]) for one in finished if name in one.curves
+        ]
+        image = draw_curves(curves, name)
+        pictures.insert(1 + number, _picture(name, f"{name}, a line a run", image, not number))
     return pictures
+
+
+def _point(result: Result, axes: dict[str, list[Value]]) -> str:
+    row = result.row
+    return in_words({name: row[f"parameter.{name}"] for name in axes})
+
+
+def _picture(name: str, text: str, image: bytes, is_open: bool) -> str:
+    return (
+        f"<details{' open' if is_open else ''}><summary>{html.escape(name)}</summary>"
+        f'<img alt="{html.escape(text)}" '
+        f'src="data:image/svg+xml;base64,{base64.b64encode(image).decode()}"></details>'
+    )
 
 
 def _link(run: Path, lesson: Path) -> str:
