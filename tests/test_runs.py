@@ -79,9 +79,14 @@ def is_gone(pid):
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+def kernels_of(folder):
+    found = [path.read_text() for path in folder.glob("runs/*/*pid")]
+    return [int(text) for text in found if text]
+
+
 def kernel_of(folder):
-    (path,) = folder.glob("runs/*/pid")
-    return int(path.read_text())
+    (kernel,) = kernels_of(folder)
+    return kernel
 
 
 @pytest.fixture(scope="module")
@@ -207,13 +212,16 @@ def test_the_time_limit_ends_lesson_and_kernel(tmp_path):
 
 
 def test_ctrl_c_ends_kernels_and_keeps_results(tmp_path):
-    write_lesson(tmp_path, "01_fine", [HOLDS])
-    write_lesson(tmp_path, "02_slow", [HOLDS, SLEEPS])
-    write_lesson(tmp_path, "03_fine", [HOLDS])
+    at_once, _ = runs.share_cores(1000)
+    slow = [f"{number:02d}_slow" for number in range(2, 2 + at_once)]
+    for name, cells in {"01_fine": [HOLDS], "98_late": [HOLDS], "99_late": [HOLDS]}.items():
+        write_lesson(tmp_path, name, cells)
+    for name in slow:
+        write_lesson(tmp_path, name, [HOLDS, SLEEPS.replace("'pid'", f"'{name}.pid'")])
     run = subprocess.Popen(
         command(tmp_path), stdout=-1, stderr=-1, text=True, start_new_session=True
     )
-    wait_until(lambda: any(path.read_text() for path in tmp_path.glob("runs/*/pid")))
+    wait_until(lambda: len(kernels_of(tmp_path)) == at_once, 60)
     for _ in range(2):  # the second, of an impatient person, must not stop the tidying up
         os.killpg(run.pid, signal.SIGINT)
         time.sleep(0.1)
@@ -221,13 +229,10 @@ def test_ctrl_c_ends_kernels_and_keeps_results(tmp_path):
     assert run.returncode == 130
     assert "Traceback" not in errors
     assert "leaked" not in errors
-    assert [row["status"] for row in rows(tmp_path).values()] == [
-        "ok",
-        "interrupted",
-        "not run",
-    ]
-    assert "03_fine  not run" in output
-    assert is_gone(kernel_of(tmp_path))
+    found = [row["status"] for row in rows(tmp_path).values()]
+    assert found == ["ok", *["interrupted"] * at_once, "not run", "not run"]
+    assert "99_late  not run" in output
+    assert all(map(is_gone, kernels_of(tmp_path)))
     (index,) = tmp_path.glob("runs/*/index.html")
     assert "interrupted" in index.read_text()
 
@@ -237,7 +242,7 @@ def test_a_killed_runner_takes_its_kernel_with_it(tmp_path):
     run = subprocess.Popen(
         command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_until(lambda: any(path.read_text() for path in tmp_path.glob("runs/*/pid")))
+    wait_until(lambda: kernels_of(tmp_path))
     run.kill()
     run.wait()
     wait_until(lambda: is_gone(kernel_of(tmp_path)))

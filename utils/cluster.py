@@ -10,19 +10,16 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
-from distributed.system import MEMORY_LIMIT
 from distributed.worker import thread_state
 
 from utils.errors import InputError
 from utils.reports import Result, Status, one_line, write_page
-from utils.runs import DISK_FULL, execute
+from utils.runs import DISK_FULL, execute, share_cores
 from utils.sweep_files import RESULT, save_result
 from utils.sweep_hparams import write_hparams
 
 ANSWERS_WITHIN = "10s"
-MEMORY_OF_A_RUN = 2 * 2**30  # bytes; TensorFlow with the largest data set takes less
 
 
 @contextmanager
@@ -43,11 +40,9 @@ def connected(scheduler: str | None, runs: int) -> Iterator[tuple[Client, dict[s
         with client:
             yield client, {}
         return
-    count = max(1, min(CPU_COUNT, runs, MEMORY_LIMIT // MEMORY_OF_A_RUN))
-    threads = str(max(1, CPU_COUNT // count))
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    count, environment = share_cores(runs)
     with _local_cluster(count) as cluster, Client(cluster, set_as_default=False) as client:
-        yield client, dict.fromkeys(names, threads)
+        yield client, environment
 
 
 def dashboard(client: Client) -> str:

@@ -1,13 +1,17 @@
 """How does papermill execute a lesson here? It writes whole files, and keeps a bounded text."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from papermill import PapermillExecutionError, execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import Engine, papermill_engines
+from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 from papermill.iorw import LocalHandler, papermill_io
 from papermill.log import logger
+from traitlets.config import Config
 
 from utils.files import write_file
 
@@ -58,7 +62,42 @@ class _BoundedEngine(Engine):
         for name in ("input_path", "stdout_file", "stderr_file"):
             options.pop(name, None)
         options |= {"startup_timeout": start_timeout, "log": logger}
-        return _BoundedClient(nb_man, kernel_name=kernel_name, **options).execute()
+        _save_once_a_cell(nb_man)
+        with TemporaryDirectory(prefix="kernel-") as folder:
+            # Between the choice of a TCP port and its use a kernel beside this one may take it.
+            if os.name == "posix":
+                sockets = {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
+                options["config"] = Config(KernelManager=sockets)
+            return _BoundedClient(nb_man, kernel_name=kernel_name, **options).execute()
+
+
+def _save_once_a_cell(manager: NotebookExecutionManager) -> None:
+    """Have the notebook saved when a code cell starts, and not at every cell's start and end.
+
+    Each time the whole of it is written, which took two seconds of a run. What a cell has shown
+    is saved when the next one starts, as papermill does at the end, and while a long cell runs.
+    """
+    save = manager.save
+
+    def without_saving(method: Callable) -> Callable:
+        def called(*arguments, **options) -> None:
+            manager.save = lambda **_: None
+            try:
+                method(*arguments, **options)
+            finally:
+                manager.save = save
+
+        return called
+
+    start = without_saving(manager.cell_start)
+
+    def cell_start(cell: nbformat.NotebookNode, *arguments, **options) -> None:
+        start(cell, *arguments, **options)
+        if cell.cell_type == "code":
+            save()
+
+    manager.cell_start = cell_start
+    manager.cell_complete = without_saving(manager.cell_complete)
 
 
 class _BoundedClient(PapermillNotebookClient):

@@ -10,29 +10,37 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
+from multiprocessing.context import BaseContext
 from pathlib import Path
+
+from tqdm import tqdm
 
 from utils.environment import versions_that_matter
 from utils.errors import InputError
+from utils.forked_kernel import can_fork, fork_kernel
 from utils.lessons import Lesson
 from utils.parameters import Value
 from utils.reports import Result, Status, one_line, write_page, write_reports
 from utils.results import collect
 
+MEMORY_OF_A_RUN = 2 * 2**30  # bytes; TensorFlow with the largest data set takes less
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def run_lessons(
     lessons: list[Lesson], changes: dict[str, dict[str, Value]], runs: Path, time_limit: float
 ) -> tuple[Path, list[Result]]:
-    """Run lessons one after another; return the new folder in ``runs`` and a result per lesson.
+    """Run lessons, as many at once as the machine can; return the new folder and their results.
 
     results.csv and index.html in that folder are rewritten after every lesson. Ctrl-C ends the
-    run, not this function: that lesson is ``interrupted``, those after it are ``not run``.
+    run, not this function: the lessons at work are ``interrupted``, those after them ``not run``.
 
     Args:
         changes: by lesson name, the parameters whose values are not the lesson's own.
+        runs: where the folder is made.
         time_limit: seconds that each lesson may take.
 
     Raises:
@@ -40,20 +48,49 @@ def run_lessons(
     """
     folder = new_folder(runs)
     results = [Result(lesson, changes.get(lesson.name, {})) for lesson in lessons]
-    try:
-        for result in results:
-            write_reports(folder, results)
-            try:
-                execute(result, folder, time_limit)
-            finally:
-                clear = "\r\033[K" if sys.stderr.isatty() else ""  # what is left of a bar
-                line = f"{result.lesson.name}: {result.status}, {result.seconds:.1f} s"
-                print(clear + line, file=sys.stderr)
-            write_page(folder / result.lesson.path.name)
-    except KeyboardInterrupt:
-        pass  # told by the status words
+    write_reports(folder, results)
+    count, environment = share_cores(len(lessons))
+    stopped = threading.Event()
+    how = {"bar": count == 1, "environment": environment, "stop": stopped.is_set}
+    bar = {"desc": folder.name, "unit": "lesson", "leave": False}
+    with ThreadPoolExecutor(count) as pool:
+        work = {pool.submit(execute, one, folder, time_limit, **how): one for one in results}
+        try:
+            with tqdm(total=len(work), disable=True if count == 1 else None, **bar) as progress:
+                for done in as_completed(work):
+                    _tell(work[done], progress)
+                    done.result()  # raises what was raised there
+                    write_page(folder / work[done].lesson.path.name)
+                    write_reports(folder, results)
+        except KeyboardInterrupt:
+            pass  # told by the status words
+        finally:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
     write_reports(folder, results)
     return folder, results
+
+
+def _tell(result: Result, progress: tqdm) -> None:
+    progress.update()
+    line = f"{result.lesson.name}: {result.status}, {result.seconds:.1f} s"
+    clear = "\r\033[K" if sys.stderr.isatty() else ""  # what is left of papermill's bar
+    progress.write(clear + line, sys.stderr)
+
+
+def share_cores(runs: int) -> tuple[int, dict[str, str]]:
+    """Return how many runs fit on this machine at once, and the environment to run them with.
+
+    The cores are shared out between the runs: TensorFlow's threads must not fight over them.
+    """
+    if runs == 1:
+        return 1, {}
+    # not at the top: distributed takes a second to import
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
+
+    count = max(1, min(CPU_COUNT, runs, MEMORY_LIMIT // MEMORY_OF_A_RUN))
+    return count, dict.fromkeys(THREADS, str(max(1, CPU_COUNT // count)))
 
 
 def new_folder(runs: Path) -> Path:
@@ -89,23 +126,33 @@ def execute(
     """
     result.status = outcome = Status.INTERRUPTED  # until it is known better
     error = "interrupted"
+    context = _fork_server()
     started = time.monotonic()
     try:
         work = (result.lesson.path, result.changes, folder, bar, environment or {})
-        outcome, error = _watch(work, time_limit, stop)
+        outcome, error = _watch(context, work, time_limit, stop)
     finally:
         result.seconds = time.monotonic() - started
         result.versions = versions_that_matter()
         _read_back(result, outcome, error, folder / result.lesson.path.name)
 
 
-def _watch(work: tuple, time_limit: float, stop: Callable[[], bool]) -> tuple[Status, str]:
-    """Execute a lesson in a process of its own, end what is left of it, return how it went."""
+def _fork_server() -> BaseContext:
+    """Return what starts the processes of runs, when it is ready: its imports are no run's time."""
     context = multiprocessing.get_context("forkserver")
-    # imported once, and not in every run; papermill's own import of nbformat would be slow
-    context.set_forkserver_preload(["utils.quick_nbformat", "utils.execution"])
+    context.set_forkserver_preload(["utils.preloaded"])
+    first = context.Process(target=int)
+    first.start()
+    first.join()
+    return context
+
+
+def _watch(
+    context: BaseContext, work: tuple, time_limit: float, stop: Callable[[], bool]
+) -> tuple[Status, str]:
+    """Execute a lesson in a process of its own, end what is left of it, return how it went."""
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_execute, args=(*work, sender), daemon=True)
+    process = context.Process(target=_execute, args=(*work, sender))
     process.start()
     sender.close()  # so that the end of the process is the end of the pipe
     end = time.monotonic() + time_limit
@@ -131,7 +178,6 @@ def _execute(
 ) -> None:
     """Execute a lesson (in the child process) and send its status and an error line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes here too: the parent answers it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ |= environment
     try:
         # What the kernel writes to descriptors 1 and 2 goes to a file; the screen is for the bar.
@@ -139,12 +185,13 @@ def _execute(
         with (folder / f"{path.stem}.log").open("w") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        import tqdm
-
+        if can_fork():
+            fork_kernel()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         from utils.execution import execute
 
         # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
-        tqdm.tqdm.set_lock(threading.RLock())
+        tqdm.set_lock(threading.RLock())
         shown = {"desc": path.stem, "file": screen, "leave": False, "disable": None}
         raised = execute(path, changes, folder, progress_bar=bar and shown)
         sender.send((Status.CELL_RAISED if raised else Status.OK, raised))

@@ -4,6 +4,7 @@ import numbers
 import os
 import sys
 from contextlib import contextmanager
+from types import ModuleType
 
 FIGURE_STYLE = {
     "figure.figsize": (8, 4),
@@ -47,13 +48,8 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
         print(
             "TensorFlow was loaded before setup(): restart the kernel for oneDNN's faster code."
         )
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # TensorFlow's C++ code greets on file descriptor 2, whatever the log level, and ipykernel
-    # would store that.
+    tf = load_tensorflow()
     with _quiet_file_descriptor(2):
-        import tensorflow as tf
-
         device = _choose_device(tf, gpu_memory_limit)
         tf.constant(0)  # the first operation starts the device, which greets once more
     import keras
@@ -66,6 +62,17 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
     python = ".".join(map(str, sys.version_info[:2]))
     versions = f"Python {python}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
     print(f"{versions}, {device}, seed {seed}")
+
+
+def load_tensorflow() -> ModuleType:
+    """Import TensorFlow with oneDNN's kernels, without a greeting, and return it."""
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    # TensorFlow's C++ code greets on file descriptor 2, whatever the log level, and ipykernel
+    # would store that.
+    with _quiet_file_descriptor(2):
+        import tensorflow as tf
+    return tf
 
 
 def _whole_number(value) -> bool:

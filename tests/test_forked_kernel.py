@@ -1,0 +1,73 @@
+"""Is a forked kernel like one that was started anew, only sooner? A run of a tiny lesson tells."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from test_runs import write_lesson
+
+from utils import lessons, runs
+from utils.forked_kernel import can_fork
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are not forked here")
+
+START = """import os, sys
+loaded = "tensorflow" in sys.modules and "keras" in sys.modules
+claim("TensorFlow and Keras are there already", loaded)
+claim("It leads a session of its own", os.getsid(0) == os.getpid())
+claim("It works where the run's files are", os.path.exists("01_tiny.log"))
+claim("It has the run's environment", os.environ["TF_NUM_INTRAOP_THREADS"] == "1")
+from ipykernel.connect import get_connection_info
+claim("It needs no port", get_connection_info(unpack=True)["transport"] == "ipc")
+"""
+TRAIN = """from utils.session import setup
+setup(7)
+import json, keras, numpy
+x = numpy.random.rand(256, 20).astype("float32")
+layers = [keras.Input((20,)), keras.layers.Dense(30, "relu"), keras.layers.Dense(1)]
+model = keras.Sequential(layers)
+model.compile("adam", "mse")
+loss = model.fit(x, x.sum(axis=1), epochs=3, verbose=0).history["loss"]
+"""
+PICTURE = """import matplotlib.pyplot as plt
+plt.plot([1, 2])
+plt.show()"""
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """What came out of a run of START, TRAIN and PICTURE with one thread."""
+    folder = tmp_path_factory.mktemp("forked")
+    record = "record(loss=loss, data_source='stand-in')"
+    write_lesson(folder, "01_tiny", [START, TRAIN + record, PICTURE])
+    (lesson,) = lessons.find_lessons(folder)
+    result = runs.Result(lesson, {})
+    environment = dict.fromkeys(runs.THREADS, "1")
+    runs.execute(result, folder, 100, bar=False, environment=environment)
+    return result
+
+
+def test_it_starts_with_tensorflow_and_otherwise_like_any_kernel(result):
+    assert (result.status, result.error) == ("ok", "")
+    assert [claim["text"] for claim in result.claims if not claim["holds"]] == []
+    assert len(result.claims) == 5
+
+
+def test_it_trains_to_the_numbers_of_a_process_of_its_own(result):
+    code = TRAIN + "print(json.dumps(loss))"
+    environment = os.environ | dict.fromkeys(runs.THREADS, "1")
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=True
+    )
+    assert result.records["loss"] == json.loads(done.stdout.splitlines()[-1])
+
+
+def test_it_draws_into_the_notebook_and_greets_nowhere(result):
+    notebook = nbformat.read(result.lesson.path, as_version=4)
+    outputs = [output for cell in notebook.cells[1:] for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 1
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    assert "oneDNN" not in result.lesson.path.with_suffix(".log").read_text()
