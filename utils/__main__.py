@@ -1,9 +1,12 @@
 """The project's commands: ``python -m utils``."""
 
 import argparse
+import atexit
+import shutil
 import signal
 import sys
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from utils.errors import InputError
@@ -48,8 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     command("lab", _lab, "open JupyterLab on your copy of the lessons; options go to it")
     for added in (lists, run, sweep):
         added.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR")
-    run.add_argument("lesson", nargs="*", help="01, 01_basics or 01_basics.ipynb; none: all")
-    sweep.add_argument("lesson", nargs="?", help="01, 01_basics or 01_basics.ipynb")
+    which = "01, 01_basics, 01_basics.ipynb or s3://…/01_basics.ipynb"
+    run.add_argument("lesson", nargs="*", help=f"{which}; none: all")
+    sweep.add_argument("lesson", nargs="?", help=which)
     for added in (run, sweep):
         added.add_argument(
             "-p", metavar="name=value", action="append", default=[], help="change it"
@@ -59,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
             "--time-limit", metavar="SECONDS", type=float, default=1800, help="of each run"
         )
         added.add_argument(
-            "--output", type=Path, default=RUNS, metavar="DIR", help="of the runs"
+            "--output", default=str(RUNS), metavar="DIR", help="or s3://…: of the runs"
         )
     sweep.add_argument(
         *("-g", "--axis"),
@@ -102,8 +106,10 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         if without := ", ".join(one.name for one in chosen if name not in one.parameters):
             print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
     _interrupt_once()
-    folder, results = runs.run_lessons(chosen, values, options.output, options.time_limit)
+    output = _folder_here(options.output)
+    folder, results = runs.run_lessons(chosen, values, output, options.time_limit)
     print(reports.closing_table(results), f"Pages: {folder / 'index.html'}", sep="\n\n")
+    _copy(folder, options.output)
     return runs.exit_code(results)
 
 
@@ -111,7 +117,7 @@ def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
     from utils import lessons, sweep_files, sweeps
 
     _refuse_time_limit(options.time_limit)
-    folder, planned = options.resume, None
+    folder, planned, chosen = options.resume, None, []
     if folder is None or _names_runs(options, rest):
         named = [options.lesson] if options.lesson else []
         chosen, values = _choose(options, named, rest)
@@ -122,7 +128,8 @@ def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
         planned = chosen[0], sweeps.plan_points(chosen[0], base, *grid)
     finished = set()
     if folder is not None:
-        found = sweep_files.read_plan(folder, lessons.find_lessons(options.notebooks))
+        there = lessons.find_lessons(options.notebooks)
+        found = sweep_files.read_plan(folder, [*there, *chosen])
         if planned not in (None, found):
             raise InputError(
                 f"{folder} holds a sweep of other runs; without -g and -p it goes on"
@@ -142,14 +149,33 @@ def _start_sweep(options: argparse.Namespace, lesson: "Lesson", points: list[dic
     from utils import reports, runs, sweep_files, sweep_runs
 
     _interrupt_once()
-    folder = options.resume
+    output, folder = _folder_here(options.output), options.resume
     if folder is None:
-        folder = runs.new_folder(options.output)
+        folder = runs.new_folder(output)
         sweep_files.write_plan(folder, lesson, points)
     how = (options.time_limit, options.scheduler, options.figure)
     results = sweep_runs.run_sweep(folder.resolve(), lesson, points, *how)
     print(reports.count_words(results), f"Pages: {folder / 'index.html'}", sep="\n")
+    _copy(folder, options.output)
     return runs.exit_code(results)
+
+
+def _folder_here(output: str) -> Path:
+    """Return the folder on this machine for runs that go to ``output``, which is tried out."""
+    from utils import storage
+
+    if not storage.is_address(output):
+        return Path(output)
+    storage.refuse_unwritable(output)
+    return RUNS
+
+
+def _copy(folder: Path, output: str) -> None:
+    from utils import storage
+
+    if storage.is_address(output):
+        storage.copy_runs(folder, output)
+        print(f"Copied to {output}")
 
 
 def _names_runs(options: argparse.Namespace, rest: list[str]) -> bool:
@@ -161,7 +187,7 @@ def _choose(
     options: argparse.Namespace, named: list[str], rest: list[str]
 ) -> tuple[list["Lesson"], dict[str, dict]]:
     """Return the lessons that are meant and what is changed in each; all options are checked."""
-    from utils import lessons, parameters
+    from utils import lessons, parameters, storage
 
     _refuse([text for text in rest if text.startswith("-")])
     _refuse_time_limit(options.time_limit)
@@ -171,9 +197,27 @@ def _choose(
         every = {lesson.name: lesson.parameters for lesson in there}
         path = options.notebooks / "profiles.yml"
         profile = parameters.read_profile(path, options.profile, every)
-    chosen = lessons.select_lessons(there, named + rest)
+    local = [text for text in named + rest if not storage.is_address(text)]
+    fetched = _fetch([text for text in named + rest if storage.is_address(text)])
+    chosen = lessons.select_lessons(there, local) if local or not fetched else []
+    chosen = list({lesson.name: lesson for lesson in [*chosen, *fetched]}.values())
     selected = {lesson.name: lesson.parameters for lesson in chosen}
     return chosen, parameters.choose_values(selected, profile, options.p)
+
+
+def _fetch(addresses: list[str]) -> list["Lesson"]:
+    """Return the lessons at addresses; their files are removed at the end of this process."""
+    from utils import lessons, storage
+
+    if not addresses:
+        return []
+    folder = mkdtemp(prefix="lessons-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for address in addresses:
+        path = storage.fetch(address, Path(folder))
+        if not path.match(lessons.PATTERN):
+            raise InputError(f"{path.name} is no lesson's name; 01_basics.ipynb would be one")
+    return lessons.find_lessons(Path(folder))
 
 
 def _data(options: argparse.Namespace, rest: list[str]) -> int:

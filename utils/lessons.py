@@ -8,6 +8,7 @@ from utils.errors import InputError
 from utils.parameters import Parameter, look_up, read_parameters
 from utils.paths import NOTEBOOKS
 
+PATTERN = "[0-9][0-9]_*.ipynb"
 HEADER = "| Minutes on two CPU cores | Data | Before this |"
 
 
@@ -30,7 +31,7 @@ class Lesson:
 
 def find_lessons(notebooks: Path = NOTEBOOKS) -> list[Lesson]:
     """Return a folder's lessons; raises InputError if there are none or one is malformed."""
-    paths = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
+    paths = sorted(notebooks.glob(PATTERN))
     if not paths:
         raise InputError(f"no lessons (such as 01_basics.ipynb) in {notebooks}")
     return [_read_lesson(path) for path in paths]

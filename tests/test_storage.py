@@ -1,0 +1,99 @@
+"""Notebooks from and runs to a storage: one in memory in the place of s3:// and the others."""
+
+import pytest
+from papermill.iorw import papermill_io
+from test_runs import HOLDS, write_lesson
+
+from utils import __main__, storage
+from utils.errors import InputError
+
+SECRET = "signature=hush"
+
+
+class Memory:
+    """What papermill calls a handler, for addresses that begin with memory://."""
+
+    def __init__(self):
+        self.files = {}
+
+    def read(self, address):
+        return self.files[address]
+
+    def write(self, text, address):
+        if "locked" in address:
+            raise PermissionError(f"no right to write {address}")
+        self.files[address] = text
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    handler = Memory()
+    monkeypatch.setattr(papermill_io, "_handlers", list(papermill_io._handlers))
+    papermill_io.register("memory://", handler)
+    return handler
+
+
+@pytest.fixture
+def stored(memory, tmp_path, monkeypatch):
+    """The command line for a lesson that lies in the memory, and beside it one that does not."""
+    write_lesson(tmp_path, "01_stored", [HOLDS])
+    path = tmp_path / "01_stored.ipynb"
+    memory.files[f"memory://in/01_stored.ipynb?{SECRET}"] = path.read_text()
+    path.rename(tmp_path / "02_here.ipynb")
+    monkeypatch.setattr(__main__, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(__main__, "_interrupt_once", lambda: None)
+    return [f"memory://in/01_stored.ipynb?{SECRET}", "--notebooks", str(tmp_path)]
+
+
+def test_a_lesson_from_a_storage_is_run_and_its_run_copied_there(memory, stored, capsys):
+    output = ["--output", f"memory://out/?{SECRET}"]
+    assert __main__.main(["run", *stored, *output, "-p", "epochs=2"]) == 0
+    assert "01_stored  ok" in capsys.readouterr().out
+    names = {address.removeprefix("memory://out/") for address in memory.files}
+    (time,) = {name.split("/")[0] for name in names if name.endswith("results.csv?" + SECRET)}
+    files = ["01_stored.html", "01_stored.ipynb", "01_stored.log", "index.html", "results.csv"]
+    assert {f"{time}/{name}?{SECRET}" for name in files} | {f"README.txt?{SECRET}"} < names
+    table = memory.files[f"memory://out/{time}/results.csv?{SECRET}"]
+    assert table.splitlines()[1].startswith("01_stored,ok,")
+
+
+def test_a_sweep_of_a_lesson_from_a_storage(memory, stored, capsys):
+    sweep = ["sweep", *stored, "-g", "epochs=1,2"]
+    assert __main__.main([*sweep, "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith("2 runs of 01_stored\n")
+    assert __main__.main([*sweep, "--output", "memory://out"]) == 0
+    names = [address for address in memory.files if address.endswith("/01_stored.ipynb")]
+    assert sorted(name.split("/")[-2] for name in names)[:2] == ["001", "002"]
+    assert "Copied to memory://out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("memory://in/02_none.ipynb", "cannot be read: KeyError"),
+        (
+            "s3://bucket/01.ipynb",
+            "cannot be read: PapermillOptionalDependencyException: The boto3",
+        ),
+    ],
+)
+def test_a_lesson_that_is_not_there_is_named(memory, tmp_path, address, expected):
+    with pytest.raises(InputError, match=f"{address} {expected}"):
+        storage.fetch(address, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_lesson_is_named(memory, stored, capsys):
+    memory.files["memory://in/notes.ipynb"] = "{}"
+    assert __main__.main(["run", "memory://in/notes.ipynb", *stored[1:]]) == 2
+    expected = "error: notes.ipynb is no lesson's name; 01_basics.ipynb would be one\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_an_output_that_refuses_is_told_before_anything_runs(stored, tmp_path, capsys):
+    assert __main__.main(["run", *stored, "--output", f"memory://locked?{SECRET}"]) == 2
+    error = capsys.readouterr().err
+    assert "memory://locked/README.txt cannot be written: PermissionError" in error
+    assert "hush" not in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
