@@ -47,7 +47,10 @@ def test_record_stores_full_precision_and_shows_four_digits(shown):
     assert shown[0]["text/plain"].splitlines()[:2] == ["test_accuracy = 0.8026", "steps = 1719"]
 
 
-@pytest.mark.parametrize("row", [[0.5, 0.75], (0.5, 0.75), np.array([0.5, 0.75])])
+ROWS = [[0.5, 0.75], (0.5, 0.75), np.array([0.5, 0.75]), [np.float32(0.5), np.float64(0.75)]]
+
+
+@pytest.mark.parametrize("row", ROWS)
 def test_record_takes_a_curve(shown, row):
     results.record(validation_accuracy_by_epoch=row)
     assert shown[0][results.RECORD] == {"validation_accuracy_by_epoch": [0.5, 0.75]}

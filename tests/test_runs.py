@@ -15,6 +15,7 @@ import pytest
 
 from utils import __main__, lessons, reports, runs
 from utils.errors import InputError
+from utils.forked_kernel import can_fork
 
 HEAD = """# {title}
 
@@ -28,6 +29,8 @@ units: int = 4  # units [1 to 100]
 rate: float = 0.5  # step size [0 to 1]"""
 IMPORTS = "import os, sys, time\nfrom utils.results import claim, record"
 HOLDS = "claim('it holds', True)"
+TELLS = """from ipykernel.connect import get_connection_file
+open('connection', 'w').write(get_connection_file())"""
 SLEEPS = "open('pid', 'w').write(str(os.getpid()))\ntime.sleep(100)"
 LESSONS = {
     "01_fine": [
@@ -199,7 +202,7 @@ def test_no_process_outlives_the_run(finished):
 
 
 def test_the_time_limit_ends_lesson_and_kernel(tmp_path):
-    write_lesson(tmp_path, "01_slow", [HOLDS, SLEEPS, HOLDS])
+    write_lesson(tmp_path, "01_slow", [TELLS, SLEEPS, HOLDS])
     started = time.monotonic()
     _, (result,) = runs.run_lessons(
         lessons.find_lessons(tmp_path), {}, tmp_path / "runs", time_limit=8
@@ -208,7 +211,29 @@ def test_the_time_limit_ends_lesson_and_kernel(tmp_path):
     assert result.status == "time limit"
     assert result.error == "In [4] open('pid', 'w').write(str(os.getpid())): ended after 8 s"
     assert is_gone(kernel_of(tmp_path))
+    (connection,) = tmp_path.glob("runs/*/connection")
+    assert Path(connection.read_text()).name == "kernel.json"
+    assert not Path(connection.read_text()).parent.exists()
     assert runs.exit_code([result]) == 1
+
+
+@pytest.mark.skipif(not can_fork(), reason="TensorFlow is not imported beforehand here")
+@pytest.mark.parametrize(
+    ("tensorflow", "status", "error"),
+    [
+        ("raise TypeError('broken')", "ok", ""),
+        ("import os\nos._exit(1)", "kernel died", "not started (EOFError: "),
+    ],
+)
+def test_a_broken_tensorflow_costs_the_lessons_that_need_it(
+    tmp_path, monkeypatch, tensorflow, status, error
+):
+    (tmp_path / "tensorflow.py").write_text(tensorflow)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    write_lesson(tmp_path, "01_fine", [HOLDS])
+    subprocess.run(command(tmp_path), capture_output=True, check=False)
+    row = rows(tmp_path)["01_fine"]
+    assert (row["status"], row["error"][: len(error)]) == (status, error)
 
 
 def test_ctrl_c_ends_kernels_and_keeps_results(tmp_path):
@@ -222,6 +247,8 @@ def test_ctrl_c_ends_kernels_and_keeps_results(tmp_path):
         command(tmp_path), stdout=-1, stderr=-1, text=True, start_new_session=True
     )
     wait_until(lambda: len(kernels_of(tmp_path)) == at_once, 60)
+    wait_until(lambda: rows(tmp_path)["01_fine"]["status"] == "ok")
+    assert {rows(tmp_path)[name]["status"] for name in slow} == {"not run"}  # not yet
     for _ in range(2):  # the second, of an impatient person, must not stop the tidying up
         os.killpg(run.pid, signal.SIGINT)
         time.sleep(0.1)

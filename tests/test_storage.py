@@ -48,16 +48,20 @@ def stored(memory, tmp_path, monkeypatch):
 def test_a_lesson_from_a_storage_is_run_and_its_run_copied_there(memory, stored, capsys):
     output = ["--output", f"memory://out/?{SECRET}"]
     assert __main__.main(["run", *stored, *output, "-p", "epochs=2"]) == 0
-    assert "01_stored  ok" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "01_stored  ok" in output
+    assert "Copied to memory://out/\n" in output
     names = {address.removeprefix("memory://out/") for address in memory.files}
     (time,) = {name.split("/")[0] for name in names if name.endswith("results.csv?" + SECRET)}
     files = ["01_stored.html", "01_stored.ipynb", "01_stored.log", "index.html", "results.csv"]
-    assert {f"{time}/{name}?{SECRET}" for name in files} | {f"README.txt?{SECRET}"} < names
+    assert {f"{time}/{name}?{SECRET}" for name in files} | {
+        f"keras-by-experiment.txt?{SECRET}"
+    } < names
     table = memory.files[f"memory://out/{time}/results.csv?{SECRET}"]
     assert table.splitlines()[1].startswith("01_stored,ok,")
 
 
-def test_a_sweep_of_a_lesson_from_a_storage(memory, stored, capsys):
+def test_a_sweep_of_a_lesson_from_a_storage(memory, stored, tmp_path, capsys):
     sweep = ["sweep", *stored, "-g", "epochs=1,2"]
     assert __main__.main([*sweep, "--dry-run"]) == 0
     assert capsys.readouterr().out.endswith("2 runs of 01_stored\n")
@@ -65,6 +69,9 @@ def test_a_sweep_of_a_lesson_from_a_storage(memory, stored, capsys):
     names = [address for address in memory.files if address.endswith("/01_stored.ipynb")]
     assert sorted(name.split("/")[-2] for name in names)[:2] == ["001", "002"]
     assert "Copied to memory://out" in capsys.readouterr().out
+    (folder,) = tmp_path.glob("runs/*")
+    assert __main__.main([*sweep, "--resume", str(folder), "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith("0 runs of 01_stored\n")
 
 
 @pytest.mark.parametrize(
@@ -90,10 +97,27 @@ def test_a_file_that_is_no_lesson_is_named(memory, stored, capsys):
     assert capsys.readouterr().err == expected
 
 
+@pytest.mark.parametrize("other", ["memory://in/01_stored.ipynb", "01_stored"])
+def test_two_lessons_of_one_name_are_refused(memory, stored, tmp_path, capsys, other):
+    (text,) = memory.files.values()
+    memory.files["memory://in/01_stored.ipynb"] = text
+    write_lesson(tmp_path, "01_stored", [HOLDS])
+    assert __main__.main(["run", *stored, other]) == 2
+    assert capsys.readouterr().err.startswith("error: two lessons have ")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_signature_is_secret_even_where_a_long_message_is_cut(memory, tmp_path):
+    memory.read = lambda address: {}["-" * 250 + address]
+    with pytest.raises(InputError) as caught:
+        storage.fetch(f"memory://in/01_none.ipynb?{SECRET * 3}", tmp_path)
+    assert "sig" not in str(caught.value)
+
+
 def test_an_output_that_refuses_is_told_before_anything_runs(stored, tmp_path, capsys):
     assert __main__.main(["run", *stored, "--output", f"memory://locked?{SECRET}"]) == 2
     error = capsys.readouterr().err
-    assert "memory://locked/README.txt cannot be written: PermissionError" in error
+    assert "memory://locked/keras-by-experiment.txt cannot be written: PermissionError" in error
     assert "hush" not in error
     assert error.count("\n") == 1
     assert not (tmp_path / "runs").exists()

@@ -298,6 +298,12 @@ def test_a_full_disk_does_not_end_the_sweep(planned, capsys, monkeypatch):
     assert capsys.readouterr().err == "runs: no report: [Errno 28] No space left on device\n"
 
 
+def test_a_curve_is_no_figure(capsys):
+    command = ["sweep", "04", "-g", "depth=5,6", "--dry-run", "--figure"]
+    assert __main__.main([*command, "validation_accuracy_by_epoch"]) == 2
+    assert "04_deep_networks records no 'validation_acc" in capsys.readouterr().err
+
+
 def test_the_first_figure_is_the_one_asked_for_or_a_telling_one():
     names = ["seconds", "loss", "lesson_01_accuracy", "test_accuracy"]
     assert order_figures(names, None)[:2] == ["test_accuracy", "lesson_01_accuracy"]

@@ -174,8 +174,9 @@ def _copy(folder: Path, output: str) -> None:
     from utils import storage
 
     if storage.is_address(output):
+        _interrupt_once()  # anew: after Ctrl-C there is still something to copy
         storage.copy_runs(folder, output)
-        print(f"Copied to {output}")
+        print(f"Copied to {storage.without_query(output)}")
 
 
 def _names_runs(options: argparse.Namespace, rest: list[str]) -> bool:
@@ -200,8 +201,10 @@ def _choose(
     local = [text for text in named + rest if not storage.is_address(text)]
     fetched = _fetch([text for text in named + rest if storage.is_address(text)])
     chosen = lessons.select_lessons(there, local) if local or not fetched else []
-    chosen = list({lesson.name: lesson for lesson in [*chosen, *fetched]}.values())
+    chosen = chosen + fetched
     selected = {lesson.name: lesson.parameters for lesson in chosen}
+    if len(selected) < len(chosen):
+        raise InputError("two lessons have one name; run them one after the other")
     return chosen, parameters.choose_values(selected, profile, options.p)
 
 

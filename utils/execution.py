@@ -1,9 +1,7 @@
 """How does papermill execute a lesson here? It writes whole files, and keeps a bounded text."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import nbformat
 from papermill import PapermillExecutionError, execute_notebook
@@ -19,13 +17,23 @@ from utils.files import write_file
 MOST_TEXT = 1_000_000
 
 
-def execute(path: Path, changes: dict, folder: Path, progress_bar: dict | bool) -> str:
+def execute(
+    path: Path, changes: dict, folder: Path, progress_bar: dict | bool, sockets: Path
+) -> str:
     """Execute a lesson in ``folder``; return an error line if a cell raised, or nothing.
+
+    Args:
+        changes: of the lesson's parameters, by name.
+        progress_bar: tqdm's options, or False.
+        sockets: an empty folder for the files through which the kernel is spoken to.
 
     Raises:
         OSError: if the executed notebook can't be saved.
         Exception: one of papermill's, nbclient's or zmq's, if the kernel dies.
     """
+    # Not through TCP: between the choice of a port and its use a kernel beside this one may take
+    # it. A socket that is a file has no such rival.
+    connection = {"transport": "ipc", "connection_file": str(sockets / "kernel.json")}
     papermill_engines.register("bounded", _BoundedEngine)
     papermill_io.register(str(folder), _WholeFiles())  # chosen by how a path begins
     try:
@@ -41,6 +49,7 @@ def execute(path: Path, changes: dict, folder: Path, progress_bar: dict | bool) 
             iopub_timeout=60,  # 4 s, the default, is short where many kernels share two cores
             # TensorFlow's C++ lines belong in the log, not among the lesson's outputs.
             extra_arguments=["--IPKernelApp.capture_fd_output=False"],
+            config=Config(KernelManager=connection),
         )
     except PapermillExecutionError as error:
         return f"In [{error.exec_count}]: {error.ename}: {error.evalue}"
@@ -63,12 +72,7 @@ class _BoundedEngine(Engine):
             options.pop(name, None)
         options |= {"startup_timeout": start_timeout, "log": logger}
         _save_once_a_cell(nb_man)
-        with TemporaryDirectory(prefix="kernel-") as folder:
-            # Between the choice of a TCP port and its use a kernel beside this one may take it.
-            if os.name == "posix":
-                sockets = {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
-                options["config"] = Config(KernelManager=sockets)
-            return _BoundedClient(nb_man, kernel_name=kernel_name, **options).execute()
+        return _BoundedClient(nb_man, kernel_name=kernel_name, **options).execute()
 
 
 def _save_once_a_cell(manager: NotebookExecutionManager) -> None:

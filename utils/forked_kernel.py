@@ -23,11 +23,14 @@ def can_fork() -> bool:
     return sys.platform == "linux" and not any(map(os.path.exists, GPU_DEVICES))
 
 
-def fork_kernel() -> None:
-    """Fork the process that becomes this process's kernel; call it before any thread starts."""
+def fork_kernel(*ours: Connection) -> None:
+    """Fork the process that becomes this process's kernel; call it before any thread starts.
+
+    ``ours`` are open here and not for the kernel.
+    """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_become_kernel, args=(receiver, sender))
+    process = context.Process(target=_become_kernel, args=(receiver, (sender, *ours)))
     process.start()
     receiver.close()
     ForkedKernel.forked = (process, sender)
@@ -71,10 +74,11 @@ class _Popen:
         os.kill(self.pid, number)
 
 
-def _become_kernel(receiver: Connection, sender: Connection) -> None:
+def _become_kernel(receiver: Connection, others: tuple[Connection, ...]) -> None:
     """Wait for what a kernel needs to know, then be one."""
     os.setsid()  # as jupyter_client starts kernels: Ctrl-C in the terminal does not reach it
-    sender.close()  # so that the end of the parent is the end of the pipe
+    for connection in others:  # so that the end of the parent is the end of the pipe
+        connection.close()
     try:
         arguments, folder, environment = receiver.recv()
     except EOFError:

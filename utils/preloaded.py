@@ -1,11 +1,10 @@
 """Imported by the process from which runs are forked: what each of them would wait for."""
 
+import contextlib
 import gc
 import os
 import signal
 from importlib import import_module
-
-from utils.forked_kernel import can_fork
 
 # Ctrl-C goes to this process, too, and is answered by the one that started it.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -13,12 +12,17 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 import_module("utils.quick_nbformat")  # first: papermill's own import of nbformat is slow
 import_module("utils.execution")
 import_module("tqdm.auto")  # before ipykernel, which it takes for a notebook
-if can_fork():
+if import_module("utils.forked_kernel").can_fork():
+    environment = dict(os.environ)
     # A process should have one thread when it is forked; these libraries start theirs when
     # they are imported.
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     # as ipykernel sets it: Keras imports Matplotlib, which reads it then
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    import_module("utils.session").load_tensorflow()
+    # A lesson that imports what is broken here tells of it; one that does not need it can run.
+    with contextlib.suppress(Exception):
+        import_module("utils.session").load_tensorflow()
     import_module("ipykernel.kernelapp")
+    os.environ.clear()
+    os.environ.update(environment)
 gc.freeze()  # the collector need not look at all this again, in any run

@@ -61,14 +61,22 @@ def _plain(name: str, value) -> float | int | str | list:
     if isinstance(plain, str):
         return plain
     row = plain if isinstance(plain, list | tuple) else [plain]
+    row = [one.item() if isinstance(one, np.generic) else one for one in row]
     if not all(isinstance(one, numbers.Real) for one in row):
         raise TypeError(
             f"record({name}=...): a number, a string or a row of numbers is needed, "
             f"not {type(value).__name__}"
         )
-    # JSON knows no NaN and no infinity, so these become text
-    row = [one if math.isfinite(one) else str(one) for one in row]
+    row = [_number(one) for one in row]
     return row if isinstance(plain, list | tuple) else row[0]
+
+
+def _number(value: numbers.Real) -> float | int | str:
+    """Return a bool, an int or a float; JSON knows no NaN and no infinity, so these become text."""
+    if isinstance(value, numbers.Integral):
+        return value if isinstance(value, bool) else int(value)
+    value = float(value)
+    return value if math.isfinite(value) else str(value)
 
 
 def _show(bundle: dict) -> None:

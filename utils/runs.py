@@ -9,11 +9,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
@@ -49,26 +51,36 @@ def run_lessons(
     folder = new_folder(runs)
     results = [Result(lesson, changes.get(lesson.name, {})) for lesson in lessons]
     write_reports(folder, results)
-    count, environment = share_cores(len(lessons))
+    with (
+        contextlib.suppress(KeyboardInterrupt),  # told by the status words
+        contextlib.closing(_execute_all(results, folder, time_limit)) as ended,
+    ):
+        for result in ended:
+            write_page(folder / result.lesson.path.name)
+            write_reports(folder, results)
+    write_reports(folder, results)
+    return folder, results
+
+
+def _execute_all(results: list[Result], folder: Path, time_limit: float) -> Iterator[Result]:
+    """Yield the results, filled in, in the order in which the runs end; tell of each."""
+    count, environment = share_cores(len(results))
     stopped = threading.Event()
     how = {"bar": count == 1, "environment": environment, "stop": stopped.is_set}
     bar = {"desc": folder.name, "unit": "lesson", "leave": False}
-    with ThreadPoolExecutor(count) as pool:
-        work = {pool.submit(execute, one, folder, time_limit, **how): one for one in results}
+    bar |= {"total": len(results), "disable": True if count == 1 else None}
+    with ThreadPoolExecutor(count) as pool, tqdm(**bar) as progress:
         try:
-            with tqdm(total=len(work), disable=True if count == 1 else None, **bar) as progress:
-                for done in as_completed(work):
-                    _tell(work[done], progress)
-                    done.result()  # raises what was raised there
-                    write_page(folder / work[done].lesson.path.name)
-                    write_reports(folder, results)
-        except KeyboardInterrupt:
-            pass  # told by the status words
+            work = {
+                pool.submit(execute, one, folder, time_limit, **how): one for one in results
+            }
+            for done in as_completed(work):
+                done.result()  # raises what was raised there
+                _tell(work[done], progress)
+                yield work[done]
         finally:
             stopped.set()
             pool.shutdown(cancel_futures=True)
-    write_reports(folder, results)
-    return folder, results
 
 
 def _tell(result: Result, progress: tqdm) -> None:
@@ -124,13 +136,17 @@ def execute(
         environment: variables that the kernel gets in addition.
         stop: asked twice a second; once it is true, the lesson is ended as ``interrupted``.
     """
-    result.status = outcome = Status.INTERRUPTED  # until it is known better
-    error = "interrupted"
-    context = _fork_server()
+    outcome, error = Status.INTERRUPTED, "interrupted"  # until it is known better
     started = time.monotonic()
     try:
-        work = (result.lesson.path, result.changes, folder, bar, environment or {})
-        outcome, error = _watch(context, work, time_limit, stop)
+        context = _fork_server()
+        started = time.monotonic()  # what the server imports is no run's time
+        with TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as sockets:
+            work = (result.lesson.path, result.changes, folder, bar, environment or {}, sockets)
+            outcome, error = _watch(context, work, time_limit, stop)
+    except (EOFError, OSError) as reason:
+        error = f"not started ({type(reason).__name__}: {reason}); see what make check-env says"
+        outcome = Status.KERNEL_DIED
     finally:
         result.seconds = time.monotonic() - started
         result.versions = versions_that_matter()
@@ -138,7 +154,11 @@ def execute(
 
 
 def _fork_server() -> BaseContext:
-    """Return what starts the processes of runs, when it is ready: its imports are no run's time."""
+    """Return what starts the processes of runs, when it is ready.
+
+    Raises:
+        EOFError: if the server ends while it imports what the runs need.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["utils.preloaded"])
     first = context.Process(target=int)
@@ -152,7 +172,7 @@ def _watch(
 ) -> tuple[Status, str]:
     """Execute a lesson in a process of its own, end what is left of it, return how it went."""
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_execute, args=(*work, sender))
+    process = context.Process(target=_execute, args=(*work, sender), daemon=True)
     process.start()
     sender.close()  # so that the end of the process is the end of the pipe
     end = time.monotonic() + time_limit
@@ -174,7 +194,13 @@ def _watch(
 
 
 def _execute(
-    path: Path, changes: dict, folder: Path, bar: bool, environment: dict, sender
+    path: Path,
+    changes: dict,
+    folder: Path,
+    bar: bool,
+    environment: dict,
+    sockets: str,
+    sender: Connection,
 ) -> None:
     """Execute a lesson (in the child process) and send its status and an error line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes here too: the parent answers it
@@ -185,15 +211,17 @@ def _execute(
         with (folder / f"{path.stem}.log").open("w") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
+        # To Python this process is a daemon, which may start none; but they end with it.
+        multiprocessing.current_process()._config["daemon"] = False
         if can_fork():
-            fork_kernel()
+            fork_kernel(sender)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         from utils.execution import execute
 
         # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
         tqdm.set_lock(threading.RLock())
         shown = {"desc": path.stem, "file": screen, "leave": False, "disable": None}
-        raised = execute(path, changes, folder, progress_bar=bar and shown)
+        raised = execute(path, changes, folder, bar and shown, Path(sockets))
         sender.send((Status.CELL_RAISED if raised else Status.OK, raised))
     except Exception as error:  # noqa: BLE001 - papermill, nbclient and zmq have no common one
         full = isinstance(error, OSError) and error.errno in DISK_FULL

@@ -12,7 +12,7 @@ from utils.files import write_file
 from utils.reports import one_line
 
 TEXT = {".ipynb", ".html", ".csv", ".json", ".log"}  # handlers write text, and nothing else
-GREETING = "Runs of Keras by Experiment, a folder each, named after the time.\n"
+GREETING = "keras-by-experiment.txt", "Runs, a folder each, named after the time.\n"
 
 
 def is_address(text: str) -> bool:
@@ -20,9 +20,20 @@ def is_address(text: str) -> bool:
     return "://" in text
 
 
+def without_query(address: str) -> str:
+    """Return ``address`` as it may be shown: a signature behind a ? is secret."""
+    return address.partition("?")[0]
+
+
 def fetch(address: str, folder: Path) -> Path:
-    """Copy the file at ``address`` into ``folder`` and return it; raises InputError."""
-    path = folder / PurePosixPath(address.partition("?")[0]).name
+    """Copy the file at ``address`` into ``folder`` and return it.
+
+    Raises:
+        InputError: if it cannot be read, or if ``folder`` has a file of this name.
+    """
+    path = folder / PurePosixPath(without_query(address)).name
+    if path.exists():
+        raise InputError(f"two lessons have the name {path.name}; run them one after the other")
     text = _ask("read", address, lambda handlers: handlers.read(address))
     write_file(path, text.encode())
     return path
@@ -30,7 +41,7 @@ def fetch(address: str, folder: Path) -> Path:
 
 def refuse_unwritable(address: str) -> None:
     """Leave a line of greeting at ``address``; raises InputError if that can't be done."""
-    _write(address, "README.txt", GREETING)
+    _write(address, *GREETING)
 
 
 def copy_runs(folder: Path, address: str) -> None:
@@ -52,12 +63,13 @@ def _write(address: str, name: str, text: str) -> None:
 
 
 def _ask(what: str, address: str, question: Callable) -> str:
-    """Return papermill's answer; ``address`` is told without its query, which may be secret."""
+    """Return papermill's answer; raises InputError that tells the address without its query."""
     from papermill.iorw import papermill_io  # not at the top: it takes a second to import
 
     try:
         return question(papermill_io)
     except Exception as error:  # noqa: BLE001 - every service has exceptions of its own
         place, _, query = address.partition("?")
-        text = one_line(f"{type(error).__name__}: {error}").replace(query or "\n", "…")
-        raise InputError(f"{place} cannot be {what}: {text}") from None
+        text = f"{type(error).__name__}: {error}"
+        text = text.replace(query, "…") if query else text
+        raise InputError(f"{place} cannot be {what}: {one_line(text)}") from None

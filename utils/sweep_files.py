@@ -52,7 +52,8 @@ def refuse_unknown_figure(lesson: Lesson, name: str | None) -> None:
         figure: True
         for cell in outputs
         for output in cell.get("outputs", [])
-        for figure in output.get("data", {}).get(RECORD, {})
+        for figure, value in output.get("data", {}).get(RECORD, {}).items()
+        if not isinstance(value, list)
     }
     if name is not None and known:
         look_up(name, known, f"--figure: {lesson.name} records no")

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from utils.parameters import Value
 
-MOST_LINES = 12  # as many as the eye can tell apart
+MOST_LINES = 10  # as many as Matplotlib has colors
 
 
 def draw(table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> bytes:

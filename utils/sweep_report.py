@@ -68,8 +68,8 @@ def write_sweep_report(
 ) -> None:
     """Write results.csv and index.html anew; raises OSError where the folder refuses.
 
-    Drawing takes time from the runs at work: until they are done, the picture of one ``figure``
-    (None: one that the name speaks for) will do.
+    Drawing takes time from the runs at work: until they are done, the pictures of one ``figure``
+    (None: one that the name speaks for) and of one curve will do.
     """
     results = [result for result, _ in runs]
     write_table(folder, [{"run": run.name} | result.row for result, run in runs])
@@ -85,7 +85,7 @@ def write_sweep_report(
         title=html.escape(results[0].lesson.title),
         counts=count_words(results),
         alike=html.escape(", ".join(f"{k}={v}" for k, v in alike.items())) or "no change",
-        pictures="\n".join(_pictures(results, axes, figures if all_pictures else figures[:1])),
+        pictures="\n".join(_pictures(results, axes, figures, most=None if all_pictures else 1)),
         head="".join(f"<th>{html.escape(name)}</th>" for name in columns),
         rows="\n".join(rows),
         problems="\n".join(_problems(runs)),
@@ -123,11 +123,11 @@ def _problems(runs: list[tuple[Result, Path]]) -> Iterator[str]:
 
 
 def _pictures(
-    results: list[Result], axes: dict[str, list[Value]], figures: list[str]
+    results: list[Result], axes: dict[str, list[Value]], figures: list[str], most: int | None
 ) -> list[str]:
     """Return a foldable picture per figure that is a number, and per learning curve.
 
-    The first figure and the first curve are open.
+    The first figure and the first curve are open; ``most`` limits both.
     """
     finished = [result for result in results if result.status in FINISHED]
     table = pd.DataFrame(result.row for result in finished)
@@ -135,7 +135,7 @@ def _pictures(
     if not axes and "parameter.seed" in table:  # repeats of one point
         over = {"seed": list(dict.fromkeys(table["parameter.seed"]))}
     pictures = []
-    for name in figures if over else []:
+    for name in figures[:most] if over else []:
         column = f"record.{name}"
         if column not in table:
             continue
@@ -145,7 +145,7 @@ def _pictures(
             text = f"{name} over {' and '.join(over)}"
             pictures.append(_picture(name, text, draw(measured, over, name), not pictures))
     names = dict.fromkeys(name for result in finished for name in result.curves)
-    for number, name in enumerate(names):
+    for number, name in enumerate(list(names)[:most]):
         curves = [
             (_point(one, axes), one.curves[name]) for one in finished if name in one.curves
         ]
