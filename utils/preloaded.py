@@ -13,16 +13,18 @@ import_module("utils.quick_nbformat")  # first: papermill's own import of nbform
 import_module("utils.execution")
 import_module("tqdm.auto")  # before ipykernel, which it takes for a notebook
 if import_module("utils.forked_kernel").can_fork():
-    environment = dict(os.environ)
     # A process should have one thread when it is forked; these libraries start theirs when
     # they are imported.
-    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    given = {name: os.environ[name] for name in threads if name in os.environ}
+    os.environ |= dict.fromkeys(threads, "1")
     # as ipykernel sets it: Keras imports Matplotlib, which reads it then
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     # A lesson that imports what is broken here tells of it; one that does not need it can run.
     with contextlib.suppress(Exception):
         import_module("utils.session").load_tensorflow()
     import_module("ipykernel.kernelapp")
-    os.environ.clear()
-    os.environ.update(environment)
+    for name in threads:
+        del os.environ[name]
+    os.environ |= given
 gc.freeze()  # the collector need not look at all this again, in any run
