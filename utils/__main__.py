@@ -199,28 +199,26 @@ def _choose(
         path = options.notebooks / "profiles.yml"
         profile = parameters.read_profile(path, options.profile, every)
     local = [text for text in named + rest if not storage.is_address(text)]
-    fetched = _fetch([text for text in named + rest if storage.is_address(text)])
-    chosen = lessons.select_lessons(there, local) if local or not fetched else []
-    chosen = chosen + fetched
+    addresses = [text for text in named + rest if storage.is_address(text)]
+    chosen = lessons.select_lessons(there, local) if local or not addresses else []
+    chosen = [*chosen, *map(_fetch, addresses)]
     selected = {lesson.name: lesson.parameters for lesson in chosen}
     if len(selected) < len(chosen):
         raise InputError("two lessons have one name; run them one after the other")
     return chosen, parameters.choose_values(selected, profile, options.p)
 
 
-def _fetch(addresses: list[str]) -> list["Lesson"]:
-    """Return the lessons at addresses; their files are removed at the end of this process."""
+def _fetch(address: str) -> "Lesson":
+    """Return the lesson at an address; its file is removed at the end of this process."""
     from utils import lessons, storage
 
-    if not addresses:
-        return []
-    folder = mkdtemp(prefix="lessons-")
+    folder = mkdtemp(prefix="lesson-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for address in addresses:
-        path = storage.fetch(address, Path(folder))
-        if not path.match(lessons.PATTERN):
-            raise InputError(f"{path.name} is no lesson's name; 01_basics.ipynb would be one")
-    return lessons.find_lessons(Path(folder))
+    path = storage.fetch(address, Path(folder))
+    if not path.match(lessons.PATTERN):
+        raise InputError(f"{path.name} is no lesson's name; 01_basics.ipynb would be one")
+    (lesson,) = lessons.find_lessons(Path(folder))
+    return lesson
 
 
 def _data(options: argparse.Namespace, rest: list[str]) -> int:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from utils.files import write_file
 from utils.lessons import Lesson
 from utils.parameters import Value
+from utils.results import in_short
 
 HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{name}</title>
@@ -76,7 +77,8 @@ class Result:
     @property
     def figures(self) -> list[str]:
         """The names of the single values that were recorded, but for the data source."""
-        return [n for n in self.records if n != "data_source" and n not in self.curves]
+        curves = self.curves
+        return [name for name in self.records if name != "data_source" and name not in curves]
 
     @property
     def curves(self) -> dict[str, list]:
@@ -175,11 +177,7 @@ def write_page(notebook: Path) -> None:
 
 
 def _pairs(values: dict[str, Value]) -> str:
-    rounded = {
-        name: f"{value:.4g}" if type(value) is float else value
-        for name, value in values.items()
-    }
-    return " ".join(f"{name}={value}" for name, value in rounded.items())
+    return " ".join(f"{name}={in_short(value)}" for name, value in values.items())
 
 
 def one_line(text: str) -> str:

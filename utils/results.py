@@ -37,7 +37,7 @@ def record(**values: float | str | Sequence[float]) -> None:
 
 
 def in_short(value: float | str | list) -> str:
-    """Return a recorded value as text, its numbers with four digits."""
+    """Return a value as text, what is no whole number with four digits."""
     if isinstance(value, list):
         return " ".join(map(in_short, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -26,14 +26,8 @@ def without_query(address: str) -> str:
 
 
 def fetch(address: str, folder: Path) -> Path:
-    """Copy the file at ``address`` into ``folder`` and return it.
-
-    Raises:
-        InputError: if it cannot be read, or if ``folder`` has a file of this name.
-    """
+    """Copy the file at ``address`` into ``folder`` and return it; raises InputError."""
     path = folder / PurePosixPath(without_query(address)).name
-    if path.exists():
-        raise InputError(f"two lessons have the name {path.name}; run them one after the other")
     text = _ask("read", address, lambda handlers: handlers.read(address))
     write_file(path, text.encode())
     return path

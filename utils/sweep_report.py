@@ -12,6 +12,7 @@ import pandas as pd
 from utils.files import write_file
 from utils.parameters import Value
 from utils.reports import HEAD, Result, Status, count_words, write_table
+from utils.results import in_short
 from utils.sweep_files import FINISHED
 from utils.sweep_plots import draw, draw_curves
 from utils.sweeps import in_words, varying
@@ -180,4 +181,4 @@ def _color(status: Status) -> str:
 
 
 def _text(value: Value) -> str:
-    return html.escape(f"{value:.4g}" if type(value) is float else str(value))
+    return html.escape(in_short(value))

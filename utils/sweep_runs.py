@@ -9,6 +9,7 @@ from utils.cluster import connected, dashboard, run_all
 from utils.lessons import Lesson
 from utils.parameters import Value
 from utils.reports import Result
+from utils.results import in_short
 from utils.sweep_files import FINISHED, alone_in, results_so_far
 from utils.sweep_report import order_figures, write_sweep_report
 from utils.sweeps import in_words, varying
@@ -80,9 +81,8 @@ def _run(
 
 def _told(result: Result, figure: str | None) -> str:
     names = [name for name in result.figures if type(result.records[name]) is float]
-    figures = [
-        f"{name}={result.records[name]:.4g}" for name in order_figures(names, figure)[:1]
-    ]
+    first = order_figures(names, figure)[:1]
+    figures = [f"{name}={in_short(result.records[name])}" for name in first]
     return ", ".join([result.status, f"{result.seconds:.1f} s", *figures])
 
 
