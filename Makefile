@@ -30,14 +30,14 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@touch $@
 
 run: $(INSTALLED)  ## run the lessons, write runs/<time>/ (LESSON=01 for one, PROFILE=quick for short)
-	@$(BIN)/python -m utils run $(LESSON) $(if $(PROFILE),--profile $(PROFILE))
+	@$(BIN)/course run $(LESSON) $(if $(PROFILE),--profile $(PROFILE))
 
 sweep: $(INSTALLED)  ## run a lesson with many values: LESSON=04 GRID="depth=5,20 activation=relu,selu" (PROFILE, REPEAT=3)
-	@$(BIN)/python -m utils sweep $(LESSON) $(addprefix -g ,$(GRID)) $(if $(PROFILE),--profile $(PROFILE)) \
+	@$(BIN)/course sweep $(LESSON) $(addprefix -g ,$(GRID)) $(if $(PROFILE),--profile $(PROFILE)) \
 	  $(if $(REPEAT),--repeat $(REPEAT))
 
 list: $(INSTALLED)  ## list the lessons and what may be changed in each
-	@$(BIN)/python -m utils list
+	@$(BIN)/course list
 
 test: lint  ## check everything: lint, unit tests, and every notebook against its stored outputs
 	$(BIN)/pytest --nbval $(SIDE_BY_SIDE)
@@ -47,17 +47,17 @@ lint: $(INSTALLED)  ## check style
 	$(BIN)/ruff format --check
 
 lab: $(INSTALLED)  ## open JupyterLab on your own copy of the lessons, my_lessons/
-	@$(BIN)/python -m utils lab
+	@$(BIN)/course lab
 
 data: $(INSTALLED)  ## fetch the real data sets into data/
-	@$(BIN)/python -m utils data
+	@$(BIN)/course data
 
 check-env: $(INSTALLED)  ## say of each package, the device and the data whether they are as they should be
-	@$(BIN)/python -m utils check-env
+	@$(BIN)/course check-env
 
 bench: $(INSTALLED)  ## measure how much faster fit_in_memory trains than fit, and a sweep than papermill
-	@$(BIN)/python -m utils.bench
-	@$(BIN)/python -m utils.bench_sweep
+	@$(BIN)/python tests/bench/training.py
+	@$(BIN)/python tests/bench/sweep.py
 
 refresh: $(INSTALLED)  ## run the lessons on the real data (COURSE_DATA=folder) and store their outputs
 	COURSE_DATA_SOURCE=real $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
@@ -70,4 +70,4 @@ lock:  ## pin in constraints.txt what the packages of requirements.txt pull in
 
 clean:  ## remove the caches, and the stand-ins in data/ (not your copies, runs or downloads)
 	rm -rf .pytest_cache .ruff_cache data/*.stand-in-*.npz data/.*.part
-	find notebooks utils tests -name __pycache__ -prune -exec rm -rf {} +
+	find notebooks runner utils tests -name __pycache__ -prune -exec rm -rf {} +

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import yaml
 
-from utils.environment import pinned_versions
+from runner.environment import pinned_versions
 from utils.paths import NOTEBOOKS, PROJECT
 from utils.results import collect
 
@@ -87,7 +87,7 @@ def house(tmp_path):
         "pyproject.toml",
     ):
         shutil.copy(PROJECT / name, house / name)
-    for tool in ("python", "pytest", "ruff"):
+    for tool in ("course", "python", "pytest", "ruff"):
         program(house / ".venv/bin" / tool, 0)
     (house / ".venv/.installed").touch()
     return house
@@ -119,18 +119,18 @@ def test_ci_fails_when_only_the_run_on_the_real_data_fails(house):
 
 
 def test_make_run_passes_a_failed_lesson_on(house):
-    program(house / ".venv/bin/python", 1)
+    program(house / ".venv/bin/course", 1)
     assert exit_code(["make", "run"], house) != 0
 
 
 def test_make_sweep_is_the_short_form(house):
-    program(house / ".venv/bin/python", 0, 'echo "$@" > arguments')
+    program(house / ".venv/bin/course", 0, 'echo "$@" > arguments')
     grid = "GRID=depth=5,20 activation=relu,selu"
     assert (
         exit_code(["make", "sweep", "LESSON=04", grid, "REPEAT=3", "PROFILE=quick"], house) == 0
     )
     assert (house / "arguments").read_text().split() == [
-        *("-m", "utils", "sweep", "04", "-g", "depth=5,20", "-g", "activation=relu,selu"),
+        *("sweep", "04", "-g", "depth=5,20", "-g", "activation=relu,selu"),
         *("--profile", "quick", "--repeat", "3"),
     ]
 

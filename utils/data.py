@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from utils import download, stand_ins
-from utils.data_files import checksum, read, write
 from utils.errors import DataError
 from utils.paths import DATA, PROJECT
+from utils.sources import download, stand_ins
+from utils.sources.files import checksum, read, write
 
 TITLES = {"fashion_mnist": "Fashion-MNIST", "mnist": "MNIST", "reuters": "Reuters"}
 SOURCES = ("auto", "real", "stand-in")
@@ -56,7 +56,7 @@ def load(name: str, source: str = "auto") -> Dataset:
     """Find a data set, check its arrays, print where it was found, and return it.
 
     Looked at in this order: the folder that COURSE_DATA names, the project's ``data`` folder,
-    Keras's download (kept in ``data``), the stand-in that ``utils.stand_ins`` draws. A relative
+    Keras's download (kept in ``data``), the stand-in that ``utils.sources.stand_ins`` draws. A relative
     COURSE_DATA counts from the project's folder. COURSE_DATA_SOURCE takes the place of "auto".
 
     Args:

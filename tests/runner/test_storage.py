@@ -1,10 +1,11 @@
 """Notebooks from and runs to a storage: one in memory in the place of s3:// and the others."""
 
 import pytest
+from helpers import HOLDS, write_lesson
 from papermill.iorw import papermill_io
-from test_runs import HOLDS, write_lesson
 
-from utils import __main__, storage
+from runner import cli as __main__
+from runner import storage
 from utils.errors import InputError
 
 SECRET = "signature=hush"

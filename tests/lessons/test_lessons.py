@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from utils.parameters import read_parameters
+from runner.parameters import read_parameters
 from utils.paths import NOTEBOOKS, PROJECT
 from utils.results import collect
 
@@ -66,7 +66,7 @@ def test_every_notebook_is_a_lesson_and_nbval_collects_each_of_its_code_cells():
 
 
 def test_every_lesson_has_a_mutation_test():
-    source = (PROJECT / "tests" / "test_mutations.py").read_text(encoding="utf-8")
+    source = (PROJECT / "tests" / "lessons" / "test_mutations.py").read_text(encoding="utf-8")
     assert [name for name in NAMES if f'"{name}"' not in source] == []
 
 
@@ -200,7 +200,7 @@ def test_links_to_other_lessons_lead_somewhere(lesson):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_short_run_from_another_folder_keeps_every_claim(name, tmp_path):
-    command = [sys.executable, "-m", "utils", "run", name, "--profile", "quick"]
+    command = [sys.executable, "-m", "runner", "run", name, "--profile", "quick"]
     result = subprocess.run(
         [*command, "--output", "here"],
         cwd=tmp_path,

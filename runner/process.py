@@ -19,12 +19,12 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from utils.environment import versions_that_matter
+from runner.environment import versions_that_matter
+from runner.kernel import can_fork, fork_kernel
+from runner.lessons import Lesson
+from runner.parameters import Value
+from runner.report import Result, Status, one_line, write_page, write_reports
 from utils.errors import InputError
-from utils.forked_kernel import can_fork, fork_kernel
-from utils.lessons import Lesson
-from utils.parameters import Value
-from utils.reports import Result, Status, one_line, write_page, write_reports
 from utils.results import collect
 
 MEMORY_OF_A_RUN = 2 * 2**30  # bytes; TensorFlow with the largest data set takes less
@@ -160,7 +160,7 @@ def _fork_server() -> BaseContext:
         EOFError: if the server ends while it imports what the runs need.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["utils.preloaded"])
+    context.set_forkserver_preload(["runner.preloaded"])
     first = context.Process(target=int)
     first.start()
     first.join()
@@ -216,7 +216,7 @@ def _execute(
         if can_fork():
             fork_kernel(sender)
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        from utils.execution import execute
+        from runner.engine import execute
 
         # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
         tqdm.set_lock(threading.RLock())
@@ -252,7 +252,7 @@ def _end(process) -> None:
 
 def _read_back(result: Result, outcome: Status, error: str, path: Path) -> None:
     """Add what the executed notebook holds to ``result``; judge what papermill calls well."""
-    from utils.quick_nbformat import nbformat
+    from runner.quick_nbformat import nbformat
 
     cells = started = []
     with contextlib.suppress(OSError, ValueError):  # ended before, or while, papermill wrote it

@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from runner.parameters import Value
+from runner.plots import draw, draw_curves
+from runner.points import in_words, varying
+from runner.report import HEAD, Result, Status, count_words, write_table
+from runner.sweep_files import FINISHED
 from utils.files import write_file
-from utils.parameters import Value
-from utils.reports import HEAD, Result, Status, count_words, write_table
 from utils.results import in_short
-from utils.sweep_files import FINISHED
-from utils.sweep_plots import draw, draw_curves
-from utils.sweeps import in_words, varying
 
 PAGE = (
     HEAD

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from utils.lessons import find_lessons, select_lessons
-from utils.parameters import read_profile
+from runner.lessons import find_lessons, select_lessons
+from runner.parameters import read_profile
+from runner.quick_nbformat import nbformat
+from runner.sweep_files import FINISHED
 from utils.paths import NOTEBOOKS
-from utils.quick_nbformat import nbformat
-from utils.sweep_files import FINISHED
 
 SEED = 2026
 
 
 def main() -> None:
     """Run a lesson several times in both ways, each run with its seed, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m utils.bench_sweep")
+    parser = argparse.ArgumentParser(prog="python tests/bench/sweep.py")
     parser.add_argument("lesson", nargs="?", default="04")
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR")
@@ -34,7 +34,7 @@ def main() -> None:
     print(f"{options.runs} quick runs of {lesson.name}")
     print(f"{'way':24s} {'seconds':>8s} {'times':>6s} {'seconds of a run over its cells':>32s}")
     first = _measure("papermill, one by one", 0, _one_by_one, lesson.path, changes, seeds)
-    _measure("python -m utils sweep", first, _sweep, lesson.path, changes, seeds)
+    _measure("course sweep", first, _sweep, lesson.path, changes, seeds)
 
 
 def _measure(way: str, first: float, run: Callable, path: Path, *work) -> float:
@@ -64,7 +64,7 @@ def _one_by_one(folder: Path, path: Path, changes: dict, seeds: range) -> float:
 
 
 def _sweep(folder: Path, path: Path, changes: dict, seeds: range) -> float:
-    command = [sys.executable, "-m", "utils", "sweep", path.stem, "--profile", "quick"]
+    command = [sys.executable, "-m", "runner", "sweep", path.stem, "--profile", "quick"]
     command += ["-g", f"seed={','.join(map(str, seeds))}", "--notebooks", str(path.parent)]
     subprocess.run([*command, "--output", str(folder)], check=False, capture_output=True)
     (made,) = folder.iterdir()

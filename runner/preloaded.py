@@ -9,10 +9,10 @@ from importlib import import_module
 # Ctrl-C goes to this process, too, and is answered by the one that started it.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-import_module("utils.quick_nbformat")  # first: papermill's own import of nbformat is slow
-import_module("utils.execution")
+import_module("runner.quick_nbformat")  # first: papermill's own import of nbformat is slow
+import_module("runner.engine")
 import_module("tqdm.auto")  # before ipykernel, which it takes for a notebook
-if import_module("utils.forked_kernel").can_fork():
+if import_module("runner.kernel").can_fork():
     # A process should have one thread when it is forked; these libraries start theirs when
     # they are imported.
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")

@@ -10,25 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
+from helpers import HOLDS, PARAMETERS, is_gone, wait_until, write_lesson
 
-from utils import __main__, lessons, reports, runs
+from runner import cli as __main__
+from runner import lessons
+from runner import process as runs
+from runner import report as reports
+from runner.kernel import can_fork
 from utils.errors import InputError
-from utils.forked_kernel import can_fork
 
-HEAD = """# {title}
-
-One sentence.
-
-| Minutes on two CPU cores | Data | Before this |
-| --- | --- | --- |
-| 1 | Fashion-MNIST | nothing |"""
-PARAMETERS = """epochs: int = 3  # passes over the data [1 to 100]
-units: int = 4  # units [1 to 100]
-rate: float = 0.5  # step size [0 to 1]"""
-IMPORTS = "import os, sys, time\nfrom utils.results import claim, record"
-HOLDS = "claim('it holds', True)"
 TELLS = """from ipykernel.connect import get_connection_file
 open('connection', 'w').write(get_connection_file())"""
 SLEEPS = "open('pid', 'w').write(str(os.getpid()))\ntime.sleep(100)"
@@ -47,20 +38,9 @@ LESSONS = {
 }
 
 
-def write_lesson(folder, name, cells, parameters=PARAMETERS):
-    v4 = nbformat.v4
-    first = v4.new_markdown_cell(HEAD.format(title=name.replace("_", " · ")))
-    tagged = v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
-    code = [v4.new_code_cell(source) for source in [IMPORTS, *cells]]
-    nbformat.write(
-        v4.new_notebook(cells=[first, tagged, *code], metadata=kernel), folder / f"{name}.ipynb"
-    )
-
-
 def command(folder, *arguments):
     return [
-        *(sys.executable, "-m", "utils", "run", *arguments),
+        *(sys.executable, "-m", "runner", "run", *arguments),
         *("--notebooks", str(folder), "--output", str(folder / "runs")),
     ]
 
@@ -69,17 +49,6 @@ def rows(folder):
     (path,) = folder.glob("runs/*/results.csv")
     with path.open(newline="") as file:
         return {row["lesson"]: row for row in csv.DictReader(file)}
-
-
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def is_gone(pid):
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def kernels_of(folder):
@@ -368,18 +337,18 @@ def test_list_shows_lessons_and_parameters(two_lessons, capsys):
 
 
 def test_list_does_not_wait_for_heavy_imports():
-    code = "import sys; from utils.__main__ import main; main(['list']); "
+    code = "import sys; from runner.cli import main; main(['list']); "
     code += "sys.exit(','.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     heavy = {"papermill", "pandas", "nbconvert", "nbformat", "tensorflow"}
-    assert "utils.lessons" in done.stderr
+    assert "runner.lessons" in done.stderr
     assert not heavy & set(done.stderr.strip().split(","))
 
 
 def test_nbformat_is_imported_without_a_grammar_that_takes_two_seconds():
-    code = "import sys; from utils.quick_nbformat import nbformat; nbformat.validate; "
+    code = "import sys; from runner.quick_nbformat import nbformat; nbformat.validate; "
     code += "sys.exit(','.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False

@@ -3,9 +3,9 @@
 import nbformat
 import pytest
 
+from runner.lessons import find_lessons
+from runner.parameters import choose_values, read_parameters, read_profile
 from utils.errors import InputError
-from utils.lessons import find_lessons
-from utils.parameters import choose_values, read_parameters, read_profile
 from utils.paths import NOTEBOOKS
 
 LINES = """\

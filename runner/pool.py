@@ -13,11 +13,11 @@ from pathlib import Path
 from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
 from distributed.worker import thread_state
 
+from runner.process import DISK_FULL, execute, share_cores
+from runner.report import Result, Status, one_line, write_page
+from runner.sweep_files import RESULT, save_result
+from runner.sweep_hparams import write_hparams
 from utils.errors import InputError
-from utils.reports import Result, Status, one_line, write_page
-from utils.runs import DISK_FULL, execute, share_cores
-from utils.sweep_files import RESULT, save_result
-from utils.sweep_hparams import write_hparams
 
 ANSWERS_WITHIN = "10s"
 

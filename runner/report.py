@@ -10,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
+from runner.lessons import Lesson
+from runner.parameters import Value
 from utils.files import write_file
-from utils.lessons import Lesson
-from utils.parameters import Value
 from utils.results import in_short
 
 HEAD = """<!doctype html>

@@ -7,9 +7,9 @@ each needs an extra of papermill, such as ``pip install papermill[s3]``.
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from runner.report import one_line
 from utils.errors import InputError
 from utils.files import write_file
-from utils.reports import one_line
 
 TEXT = {".ipynb", ".html", ".csv", ".json", ".log"}  # handlers write text, and nothing else
 GREETING = "keras-by-experiment.txt", "Runs, a folder each, named after the time.\n"

@@ -64,7 +64,7 @@ def keras_dataset(name: str, seconds: float, show_progress: bool = False) -> Ite
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.npz"
         environment = os.environ | {"KERAS_HOME": folder, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [sys.executable, "-m", "utils.download", name, str(path)]
+        command = [sys.executable, "-m", "utils.sources.download", name, str(path)]
         try:
             subprocess.run(
                 command,

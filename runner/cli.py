@@ -1,4 +1,4 @@
-"""The project's commands: ``python -m utils``."""
+"""The project's commands: ``course``."""
 
 import argparse
 import atexit
@@ -13,7 +13,7 @@ from utils.errors import InputError
 from utils.paths import NOTEBOOKS, RUNS
 
 if TYPE_CHECKING:
-    from utils.lessons import Lesson
+    from runner.lessons import Lesson
 
 # Each command imports what it needs when it runs, so that check-env works where a package is
 # missing, and list does not wait for what only run needs.
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m utils", description="Keras by Experiment")
+    parser = argparse.ArgumentParser(prog="course", description="Keras by Experiment")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, action, text: str) -> argparse.ArgumentParser:
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace, rest: list[str]) -> int:
-    from utils import lessons
+    from runner import lessons
 
     _refuse(rest)
     for lesson in lessons.find_lessons(options.notebooks):
@@ -98,7 +98,8 @@ def _list(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
-    from utils import reports, runs
+    from runner import process as runs
+    from runner import report as reports
 
     # argparse takes no lesson that stands behind an option: it comes as a rest
     chosen, values = _choose(options, options.lesson, rest)
@@ -114,7 +115,8 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
-    from utils import lessons, sweep_files, sweeps
+    from runner import lessons, sweep_files
+    from runner import points as sweeps
 
     _refuse_time_limit(options.time_limit)
     folder, planned, chosen = options.resume, None, []
@@ -146,7 +148,10 @@ def _sweep(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _start_sweep(options: argparse.Namespace, lesson: "Lesson", points: list[dict]) -> int:
-    from utils import reports, runs, sweep_files, sweep_runs
+    from runner import batch as sweep_runs
+    from runner import process as runs
+    from runner import report as reports
+    from runner import sweep_files
 
     _interrupt_once()
     output, folder = _folder_here(options.output), options.resume
@@ -162,7 +167,7 @@ def _start_sweep(options: argparse.Namespace, lesson: "Lesson", points: list[dic
 
 def _folder_here(output: str) -> Path:
     """Return the folder on this machine for runs that go to ``output``, which is tried out."""
-    from utils import storage
+    from runner import storage
 
     if not storage.is_address(output):
         return Path(output)
@@ -171,7 +176,7 @@ def _folder_here(output: str) -> Path:
 
 
 def _copy(folder: Path, output: str) -> None:
-    from utils import storage
+    from runner import storage
 
     if storage.is_address(output):
         _interrupt_once()  # anew: after Ctrl-C there is still something to copy
@@ -188,7 +193,7 @@ def _choose(
     options: argparse.Namespace, named: list[str], rest: list[str]
 ) -> tuple[list["Lesson"], dict[str, dict]]:
     """Return the lessons that are meant and what is changed in each; all options are checked."""
-    from utils import lessons, parameters, storage
+    from runner import lessons, parameters, storage
 
     _refuse([text for text in rest if text.startswith("-")])
     _refuse_time_limit(options.time_limit)
@@ -210,7 +215,7 @@ def _choose(
 
 def _fetch(address: str) -> "Lesson":
     """Return the lesson at an address; its file is removed at the end of this process."""
-    from utils import lessons, storage
+    from runner import lessons, storage
 
     folder = mkdtemp(prefix="lesson-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -229,21 +234,21 @@ def _data(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _check_environment(options: argparse.Namespace, rest: list[str]) -> int:
-    from utils.environment import check
+    from runner.environment import check
 
     _refuse(rest)
     return 0 if check() else 1
 
 
 def _lab(options: argparse.Namespace, rest: list[str]) -> int:
-    from utils.lab import open_lab
+    from runner.lab import open_lab
 
     return open_lab(rest)
 
 
 def _refuse(rest: list[str]) -> None:
     if rest:
-        raise InputError(f"unknown: {' '.join(rest)}; `python -m utils --help` tells more")
+        raise InputError(f"unknown: {' '.join(rest)}; `course --help` tells more")
 
 
 def _refuse_time_limit(seconds: float) -> None:
@@ -261,7 +266,3 @@ def _interrupt(*_) -> None:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,9 +4,9 @@ import itertools
 import reprlib
 from pathlib import Path
 
+from runner.lessons import Lesson
+from runner.parameters import Value, look_up, mapping, read_yaml, split_assignment
 from utils.errors import InputError
-from utils.lessons import Lesson
-from utils.parameters import Value, look_up, mapping, read_yaml, split_assignment
 
 Point = dict[str, Value]  # what one run changes, by the parameter's name
 MOST_RUNS = 10_000

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from utils.cluster import connected, dashboard, run_all
-from utils.lessons import Lesson
-from utils.parameters import Value
-from utils.reports import Result
+from runner.lessons import Lesson
+from runner.parameters import Value
+from runner.points import in_words, varying
+from runner.pool import connected, dashboard, run_all
+from runner.report import Result
+from runner.sweep_files import FINISHED, alone_in, results_so_far
+from runner.sweep_report import order_figures, write_sweep_report
 from utils.results import in_short
-from utils.sweep_files import FINISHED, alone_in, results_so_far
-from utils.sweep_report import order_figures, write_sweep_report
-from utils.sweeps import in_words, varying
 
 
 def run_sweep(

@@ -11,12 +11,15 @@ import sys
 import nbformat
 import pytest
 from distributed import Client, LocalCluster
-from test_runs import HOLDS, is_gone, wait_until, write_lesson
+from helpers import HOLDS, is_gone, wait_until, write_lesson
 
-from utils import __main__, cluster, lessons, sweep_files, sweep_runs
-from utils.execution import MOST_TEXT
-from utils.sweep_report import order_figures
-from utils.sweeps import plan_points
+from runner import batch as sweep_runs
+from runner import cli as __main__
+from runner import lessons, sweep_files
+from runner import pool as cluster
+from runner.engine import MOST_TEXT
+from runner.points import plan_points
+from runner.sweep_report import order_figures
 
 # A kernel's parents: the process of papermill, the server that forked it, the worker.
 KINDS = {
@@ -41,7 +44,7 @@ CODE = [IMPORTS, HOLDS, "exec(KINDS[kind])", HOLDS]
 
 def command(folder, *arguments):
     folders = ("--notebooks", str(folder), "--output", str(folder / "runs"))
-    return [sys.executable, "-m", "utils", "sweep", *arguments, *folders]
+    return [sys.executable, "-m", "runner", "sweep", *arguments, *folders]
 
 
 def start(folder, *arguments):

@@ -17,13 +17,14 @@ import nbformat
 import psutil
 import pytest
 
-from utils import files, lab
-from utils.__main__ import main
+from runner import lab
+from runner.cli import main
+from utils import files
 
 SERVE = """
 import sys
 from pathlib import Path
-from utils import lab
+from runner import lab
 notebooks, working_copy, *arguments = sys.argv[1:]
 sys.exit(lab.open_lab(arguments, Path(notebooks), Path(working_copy)))
 """

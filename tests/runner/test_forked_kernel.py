@@ -7,10 +7,11 @@ import sys
 
 import nbformat
 import pytest
-from test_runs import write_lesson
+from helpers import write_lesson
 
-from utils import lessons, runs
-from utils.forked_kernel import can_fork
+from runner import lessons
+from runner import process as runs
+from runner.kernel import can_fork
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are not forked here")
 

@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from utils import stand_ins
+from utils.sources import stand_ins
 
 
 def in_time(draw):

@@ -9,7 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from utils import data, data_files, download, stand_ins
+from utils import data
+from utils.sources import download, stand_ins
+from utils.sources import files as data_files
 
 TEN = np.arange(10, dtype="uint8")
 
@@ -321,7 +323,8 @@ def test_a_write_that_fails_half_way_leaves_nothing_and_keeps_the_old_file(
 def test_two_processes_that_fill_the_cache_at_once_both_get_whole_data(project):
     code = f"""
 import pathlib, numpy as np
-from utils import data, stand_ins
+from utils import data
+from utils.sources import stand_ins
 data.DATA = pathlib.Path({str(project / "data")!r})
 stand_ins.digits = lambda: {{
     "x_train": np.full((60000, 28, 28), 3, "uint8"), "y_train": np.zeros(60000, "uint8"),

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_runs import HOLDS, write_lesson
+from helpers import HOLDS, write_lesson
 
-from utils.lessons import find_lessons
-from utils.reports import Result, Status
-from utils.sweep_plots import MOST_LINES, draw, draw_curves
-from utils.sweep_report import write_sweep_report
+from runner.lessons import find_lessons
+from runner.plots import MOST_LINES, draw, draw_curves
+from runner.report import Result, Status
+from runner.sweep_report import write_sweep_report
 
 PARAMETERS = """units: int = 4  # units [1 to 100]
 rate: float = 0.5  # step size [0 to 1]

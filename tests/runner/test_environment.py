@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from utils import environment
+from runner import environment
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_each_package_is_imported_under_its_own_name_if_it_has_one():
 
 
 def test_the_commands_start_where_a_package_is_missing():
-    code = "import sys; sys.modules['numpy'] = sys.modules['yaml'] = None; import utils.__main__, utils.environment"
+    code = "import sys; sys.modules['numpy'] = sys.modules['yaml'] = None; import runner.cli, runner.environment"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )

@@ -1,9 +1,11 @@
 """What a sweep consists of, from the command line and from a file, before anything starts."""
 
 import pytest
-from test_runs import HOLDS, PARAMETERS, write_lesson
+from helpers import HOLDS, PARAMETERS, write_lesson
 
-from utils import __main__, lessons, sweeps
+from runner import cli as __main__
+from runner import lessons
+from runner import points as sweeps
 
 SEEDED = PARAMETERS + '\nkind: str = "a"  # kind [a | b]\nseed: int = 7  # start [0 to 9]'
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from runner.lessons import Lesson
+from runner.parameters import Value, look_up
+from runner.report import Result, Status
 from utils.errors import InputError
 from utils.files import settle, write_file
-from utils.lessons import Lesson
-from utils.parameters import Value, look_up
-from utils.reports import Result, Status
 from utils.results import RECORD
 
 PLAN, RESULT = "sweep.json", "result.json"

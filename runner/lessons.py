@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.parameters import Parameter, look_up, read_parameters
 from utils.errors import InputError
-from utils.parameters import Parameter, look_up, read_parameters
 from utils.paths import NOTEBOOKS
 
 PATTERN = "[0-9][0-9]_*.ipynb"

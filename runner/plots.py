@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from utils.parameters import Value
+from runner.parameters import Value
 
 MOST_LINES = 10  # as many as Matplotlib has colors
 

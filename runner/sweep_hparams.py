@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.report import Result
 from utils.files import write_file
-from utils.reports import Result
 
 EVENTS = "events.out.tfevents.hparams"  # TensorBoard reads what has "tfevents" in its name
 

@@ -1,0 +1,1 @@
+"""The instructors' side: the command `course`. Importing this package imports none of its modules."""

@@ -1,0 +1,1 @@
+"""Where data come from: `.npz` files, Keras's download, and stand-ins drawn by code."""
