@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import os
 import re
 import statistics
 import subprocess
@@ -213,6 +214,29 @@ def test_a_short_run_from_another_folder_keeps_every_claim(name, tmp_path):
     (row,) = csv.DictReader(table.open(encoding="utf-8"))
     assert row["status"] == "ok"
     assert row["claims_kept"] == row["claims_made"] != "0"
+
+
+PLOTS = """if True:
+    import json, sys, keras, tempfile
+    from pathlib import Path
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    run_folder = Path(sys.argv[1])
+    for cell in json.loads(Path(sys.argv[2]).read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and "plot_model(" in source:
+            exec(source)
+            print("plotted")"""
+
+
+@pytest.mark.parametrize("name", ["07_several_inputs_and_outputs", "09_full_pipeline"])
+def test_a_graphviz_that_is_there_and_not_configured_costs_no_lesson(name, tmp_path):
+    dot = tmp_path / "dot"
+    dot.write_text("#!/bin/sh\necho 'There is no layout engine support' >&2\nexit 1\n")
+    dot.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-c", PLOTS, tmp_path, NOTEBOOKS / f"{name}.ipynb"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "plotted"), done.stderr
 
 
 def test_the_stored_times_fit_the_minutes_that_the_title_promises(lesson):
