@@ -10,10 +10,8 @@ from utils.errors import DataError
 from utils.paths import PROJECT
 
 REMEDY = "remove the folder .venv and run `make setup`"
-
-DEVICE = (
-    "import tensorflow as tf; print('GPU' if tf.config.list_physical_devices('GPU') else 'CPU')"
-)
+DEVICE = """import tensorflow as tf
+print('GPU' if tf.config.list_physical_devices('GPU') else 'CPU')"""
 
 
 def pinned_versions() -> dict[str, str]:
@@ -23,53 +21,43 @@ def pinned_versions() -> dict[str, str]:
 
 
 def versions_that_matter() -> dict[str, str]:
-    """Return the installed versions of what a lesson's figures depend on most."""
-    versions = {"python": platform.python_version()}
-    for package in ("tensorflow", "keras", "numpy"):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "missing"
-    return versions
+    """Return the installed versions of what a lesson's records depend on most."""
+    found = {name: _installed(name) or "missing" for name in ("tensorflow", "keras", "numpy")}
+    return {"python": platform.python_version()} | found
 
 
 def check() -> bool:
     """Print a line for each package, the device and each data set; True if all is well."""
-    modules = _modules_of_packages()
-    all_fine = True
+    modules, failures = _modules_of_packages(), 0
     for package, version in pinned_versions().items():
         problem = _problem(package, version, modules.get(package.lower()))
-        all_fine = all_fine and not problem
-        print(
-            f"{'FAIL' if problem else 'OK  '}  {package:16s} {version:10s} {problem}".rstrip()
-        )
+        failures += bool(problem)
+        state = "FAIL" if problem else "OK  "
+        print(f"{state}  {package:16s} {version:10s} {problem}".rstrip())
     print(f"      device: {_python(DEVICE)[1] or 'unknown, TensorFlow does not start'}")
-    return _check_data() and all_fine
-
-
-def _check_data() -> bool:
     try:
         from utils import data  # here: it needs NumPy, whose absence was to be told first
 
         for name, title in data.TITLES.items():
             print(f"      {title}: {data.locate(name)}")
     except (ImportError, ValueError, DataError) as error:
+        failures += 1
         print(f"FAIL  data: {error}")
-        return False
-    return True
+    return failures == 0
 
 
 def _problem(package: str, version: str, module: str | None) -> str:
-    """Say what is wrong with a package, or return an empty text."""
-    try:
-        found = metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return f"is not installed; {REMEDY}"
+    found = _installed(package)
     if found != version:
-        return f"is pinned, but {found} is installed; {REMEDY}"
+        problem = f"is pinned, but {found} is installed" if found else "is not installed"
+        return f"{problem}; {REMEDY}"
     # in a process of its own, which ends if the package was built for another processor
     works, output = _python(f"import {module}") if module else (True, "")
     return "" if works else f"can't be imported: {output}"
+
+
+def _installed(package: str) -> str | None:
+    return next((found.version for found in metadata.distributions(name=package)), None)
 
 
 def _modules_of_packages() -> dict[str, str]:
@@ -84,8 +72,6 @@ def _modules_of_packages() -> dict[str, str]:
 
 def _python(code: str) -> tuple[bool, str]:
     """Run Python in a process of its own; return whether it went well, and its last line."""
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    lines = (result.stdout or result.stderr).strip().splitlines()
-    return result.returncode == 0, lines[-1] if lines else ""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode == 0, (done.stdout or done.stderr).strip().rpartition("\n")[2]

@@ -1,26 +1,39 @@
 """A kernel that starts in half a second with TensorFlow imported: forked, not started anew.
 
-jupyter_client calls what starts a kernel its provisioner
-(https://jupyter-client.readthedocs.io/en/stable/provisioning.html). This one needs a process that
-has imported TensorFlow and has run nothing with it: no thread may be at work when it is forked.
+What starts a kernel is its provisioner
+(https://jupyter-client.readthedocs.io/en/stable/provisioning.html); pyproject.toml registers this
+one. It needs a process that has imported TensorFlow and run nothing: no thread may be at work.
 """
 
 import multiprocessing
 import os
 import sys
-from importlib.metadata import EntryPoint
+import tempfile
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
-from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
+from jupyter_client.provisioning import LocalProvisioner
 
-NAME = "forked-kernel"
-GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+CHOICE = "JUPYTER_DEFAULT_PROVISIONER_NAME"  # jupyter_client's name for it
+OTHER_GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # there, but not to be counted
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that runs may use, each by the number that CUDA_VISIBLE_DEVICES gives it."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    count = len(list(Path("/dev").glob("nvidia[0-9]*"))) or any(map(os.path.exists, OTHER_GPUS))
+    return [str(number) for number in range(count)]
 
 
 def can_fork() -> bool:
-    """Return whether a kernel may be forked here: on Linux, and without the driver of a GPU."""
-    return sys.platform == "linux" and not any(map(os.path.exists, GPU_DEVICES))
+    """Return whether a kernel may be forked here: on Linux, and without the driver of a GPU.
+
+    COURSE_FORK=no in the environment says that it must not.
+    """
+    return sys.platform == "linux" and os.environ.get("COURSE_FORK") != "no" and not gpus()
 
 
 def fork_kernel(*ours: Connection) -> None:
@@ -28,16 +41,12 @@ def fork_kernel(*ours: Connection) -> None:
 
     ``ours`` are open here and not for the kernel.
     """
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_become_kernel, args=(receiver, (sender, *ours)))
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = _Process(target=_become_kernel, args=(receiver, sender, *ours))
     process.start()
     receiver.close()
     ForkedKernel.forked = (process, sender)
-    factory = KernelProvisionerFactory.instance(default_provisioner_name=NAME)
-    factory.provisioners[NAME] = EntryPoint(
-        NAME, f"{__name__}:ForkedKernel", factory.GROUP_NAME
-    )
+    os.environ[CHOICE] = "forked-kernel"
 
 
 class ForkedKernel(LocalProvisioner):
@@ -45,36 +54,32 @@ class ForkedKernel(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], *, env: dict, **_) -> dict:
         """Start the kernel that ``fork_kernel`` has made; ``cmd`` is ``python -m module ...``."""
-        process, sender = self.forked
+        self.process, sender = self.forked
+        env.pop(CHOICE)  # a kernel that the lesson starts is none of ours
         # ipykernel would look for it in the environment, but only when it is imported
         parent = f"--IPKernelApp.parent_handle={os.getpid()}"
         sender.send(([*cmd[3:], parent], str(Path.cwd()), env))
-        self.process = _Popen(process)
-        self.pid = self.pgid = process.pid
+        self.pid = self.pgid = self.process.pid
         return self.connection_info
 
 
-class _Popen:
+class _Process(ForkProcess):
     """A process of multiprocessing with the names of subprocess, which jupyter_client uses."""
 
     stdin = stdout = stderr = None
 
-    def __init__(self, process) -> None:
-        self.pid, self.kill, self.terminate = process.pid, process.kill, process.terminate
-        self._process = process
-
     def poll(self) -> int | None:
-        return self._process.exitcode
+        return self.exitcode
 
     def wait(self) -> int:
-        self._process.join()
-        return self._process.exitcode
+        self.join()
+        return self.exitcode
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
 
-def _become_kernel(receiver: Connection, others: tuple[Connection, ...]) -> None:
+def _become_kernel(receiver: Connection, *others: Connection) -> None:
     """Wait for what a kernel needs to know, then be one."""
     os.setsid()  # as jupyter_client starts kernels: Ctrl-C in the terminal does not reach it
     for connection in others:  # so that the end of the parent is the end of the pipe
@@ -85,6 +90,7 @@ def _become_kernel(receiver: Connection, others: tuple[Connection, ...]) -> None
         return
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # to be looked up in this environment
     os.chdir(folder)
     from ipykernel.kernelapp import launch_new_instance
 

@@ -1,6 +1,7 @@
 """Which lessons are there, and what does each say of itself?"""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from utils.errors import InputError
 from utils.paths import NOTEBOOKS
 
 PATTERN = "[0-9][0-9]_*.ipynb"
-HEADER = "| Minutes on two CPU cores | Data | Before this |"
+FACTS = re.compile(r"\| Before this \|\n.*\n\| *(.+?) *\| *(.+?) *\| *(.+?) *\|(?:\n|$)")
 
 
 @dataclass(frozen=True)
@@ -25,47 +26,46 @@ class Lesson:
 
     @property
     def name(self) -> str:
-        """The file name without its ending, such as ``01_basics``."""
         return self.path.stem
 
 
-def find_lessons(notebooks: Path = NOTEBOOKS) -> list[Lesson]:
+def find_lessons(folder: Path = NOTEBOOKS) -> list[Lesson]:
     """Return a folder's lessons; raises InputError if there are none or one is malformed."""
-    paths = sorted(notebooks.glob(PATTERN))
+    # no lesson has another dot: 01_basics.new.ipynb lies beside a copy that a student changed
+    paths = [path for path in sorted(folder.glob(PATTERN)) if "." not in path.stem]
     if not paths:
-        raise InputError(f"no lessons (such as 01_basics.ipynb) in {notebooks}")
-    return [_read_lesson(path) for path in paths]
+        raise InputError(f"no lessons (such as 01_basics.ipynb) in {folder}")
+    return [read_lesson(path) for path in paths]
 
 
-def select_lessons(lessons: list[Lesson], wanted: list[str]) -> list[Lesson]:
-    """Return the lessons named by number, name or file, each once; all if none is named.
-
-    Raises:
-        InputError: if there is no such lesson.
-    """
-    by_name = {lesson.name: lesson for lesson in lessons}
-    names = {str(int(name[:2])): name for name in by_name} | {
-        name[:2]: name for name in by_name
-    }
-    stems = [Path(text).name.removesuffix(".ipynb") for text in wanted]
-    chosen = [look_up(names.get(stem, stem), by_name, "no lesson") for stem in stems]
-    return list({lesson.name: lesson for lesson in chosen}.values()) or lessons
-
-
-def _read_lesson(path: Path) -> Lesson:
+def read_lesson(path: Path) -> Lesson:
+    """Return the lesson that a notebook holds; raises InputError if it holds none."""
     try:  # without nbformat, which takes two seconds to import: `list` should not
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        lines = "".join(notebook["cells"][0]["source"]).splitlines()
+        text = "".join(notebook["cells"][0]["source"])
         parameters = read_parameters(notebook, path.stem)
     except InputError:
         raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path.name} is not a lesson notebook: {type(error).__name__}: {error}"
-        ) from None
-    title = lines[0].lstrip("# ") if lines else ""
-    facts = (
-        lines[lines.index(HEADER) + 2].strip("| ").split("|") if HEADER in lines[:-2] else []
-    )
-    minutes, data, before = [fact.strip() for fact in facts] if len(facts) == 3 else ["?"] * 3
-    return Lesson(path, title, minutes, data, before, parameters)
+        problem = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path.name} is not a lesson notebook: {problem}") from None
+    title, facts = text.partition("\n")[0].lstrip("# "), FACTS.search(text)
+    return Lesson(path, title, *(facts.groups() if facts else "???"), parameters)
+
+
+def select_lessons(lessons: list[Lesson], wanted: list[str]) -> list[Lesson]:
+    """Return those named by number, name or file, each once, or all; raises InputError."""
+    by_name = {lesson.name: lesson for lesson in lessons}
+    chosen = []
+    for text in wanted:
+        name = text.removesuffix(".ipynb")
+        numbered = [one for one in by_name if name in (one[:2], str(int(one[:2])))]
+        if text != name and Path(text).is_file():
+            chosen.append(read_lesson(Path(text)))
+        elif "/" in text:
+            raise InputError(f"{text}: there is no such notebook")
+        elif len(numbered) > 1:
+            raise InputError(f"{name} is the number of {' and '.join(numbered)}: name one")
+        else:
+            chosen.append(look_up(numbered[0] if numbered else name, by_name, "no lesson"))
+    return list({one.path.resolve(): one for one in chosen}.values()) or lessons

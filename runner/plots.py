@@ -1,110 +1,111 @@
-"""What do figures and learning curves of a sweep look like? A heat map for two axes, or lines."""
+"""What do records and learning curves look like over the points? A heat map, or lines."""
 
 import io
+from collections.abc import Iterable
+from typing import NamedTuple
 
-import pandas as pd
-from matplotlib import rc_context
-from matplotlib.axes import Axes
+import numpy as np
+from matplotlib import color_sequences, rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from runner.parameters import Value
+from runner.result import Value, in_words
+from utils.results import in_short
 
-MOST_LINES = 10  # as many as Matplotlib has colors
+MOST_LINES = 10  # as many as can be told apart
+MOST_TEXTS = 64  # in a heat map, where more would lie over each other
+# Okabe's and Ito's colors, which the color-blind tell apart; not yellow, which is faint on white.
+COLORS = [color_sequences["okabe_ito"][number] for number in (5, 6, 3, 1, 7, 2, 0)]
+STYLES = [{"color": c, "marker": marker} for marker in "os" for c in COLORS][:MOST_LINES]
 
 
-def draw(table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> bytes:
-    """Return an SVG file: the figure ``name`` over the parameters ``axes``.
+class Mean(NamedTuple):
+    """What the runs of a point measured: mean and, of several, standard deviation."""
 
-    ``table`` has them as results.csv does, as ``record.name`` and ``parameter.axis``.
+    mean: float
+    std: float | None
+    n: int
+    is_best: bool = False
 
-    Repeats of a point are told by their spread: the standard deviation in a heat map, a dot for
-    each run around the lines. Only rows with a value are drawn; points not yet run stay blank.
-    """
-    plot = _new_plot()
+    def __str__(self) -> str:
+        short = in_short(int(self.mean) if self.mean.is_integer() else self.mean)
+        return short + ("" if self.std is None else f" ± {self.std:.2g}") + " ★" * self.is_best
+
+
+def draw(points: list[tuple[dict, Mean]], axes: dict[str, list[Value]], name: str) -> bytes:
+    """Return an SVG file: the record ``name``, by the points' values, over the ordered ``axes``."""
+    counts = {mean.n for _, mean in points}
+    runs = f"{'up to ' * (len(counts) > 1)}{max(counts)} runs"
+    title = "one run a point" if counts == {1} else f"mean ± standard deviation of {runs}"
     if len(axes) == 2:
-        _heat_map(plot, table, axes, name)
-    else:
-        _lines(plot, table, axes, name)
-    return _svg(plot)
+        return _heat_map(points, axes, name, title)
+    # Along the axis with the most values, so that there are few lines.
+    along = max(axes, key=lambda axis: (not isinstance(axes[axis][0], str), len(axes[axis])))
+    words = axes[along] if isinstance(axes[along][0], str | bool) else []
+    lines = {}
+    for values, mean in points:
+        label = in_words({axis: values[axis] for axis in axes if axis != along})
+        x = words.index(values[along]) if words else values[along]
+        lines.setdefault(label, [[]])[0].append((x, mean.mean, mean.std or 0))
+    # A line through two points would look like a law, whatever chance has put there.
+    joined = "none" if words or along == "seed" or len(axes[along]) < 3 else "-"
+    return _lines(lines, along, name, title, words, joined)
 
 
-def draw_curves(curves: list[tuple[str, list[float | str]]], name: str) -> bytes:
-    """Return an SVG file: what was measured in each epoch, a line for each run.
-
-    Runs of the same point, that is with the same text before their values, share a color.
-    """
-    plot = _new_plot()
-    points = list(dict.fromkeys(point for point, _ in curves))
+def draw_curves(curves: Iterable[tuple[str, list[float | str]]], name: str) -> bytes:
+    """Return an SVG file: a line for each run's epochs; runs of one point share a color."""
+    lines = {}
     for point, row in curves:
-        if (number := points.index(point)) < MOST_LINES:
-            epochs = range(1, len(row) + 1)
-            plot.plot(epochs, [float(value) for value in row], f"C{number}.-", label=point)
-    plot.xaxis.set_major_locator(MaxNLocator(integer=True))
-    plot.set(xlabel="epoch", ylabel=name, title=_left_out(len(points)))
-    plot.grid(alpha=0.3)
-    lines, labels = plot.get_legend_handles_labels()
-    if len(points) > 1:
-        once = dict(zip(labels, lines, strict=True))
-        plot.legend(once.values(), once, fontsize="small")
-    return _svg(plot)
+        line = [(epoch, float(value), 0) for epoch, value in enumerate(row, start=1)]
+        lines.setdefault(point, []).append(line)
+    return _lines(lines, "epoch", name)
 
 
-def _new_plot() -> Axes:
-    return Figure(figsize=(8, 4), layout="constrained").add_subplot()
-
-
-def _svg(plot: Axes) -> bytes:
-    file = io.BytesIO()
-    with rc_context({"svg.fonttype": "none"}):  # text stays text: small, and found by a search
-        plot.figure.savefig(file, format="svg")
-    return file.getvalue()
-
-
-def _heat_map(plot, table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> None:
-    (row, rows), (column, columns) = [(axis, _ordered(axes[axis])) for axis in axes]
-    groups = table.groupby([f"parameter.{row}", f"parameter.{column}"])
-    cells = groups[f"record.{name}"].agg(["mean", "std", "count"])
-    means = cells["mean"].unstack().reindex(index=rows, columns=columns)
-    image = plot.imshow(means.to_numpy(float), cmap="viridis", aspect="auto")
-    plot.figure.colorbar(image, label=name)
-    middle = (means.max(axis=None) + means.min(axis=None)) / 2
-    for (y, x), (mean, spread, count) in cells.iterrows():
-        text = f"{mean:.4g}" + (f"\n± {spread:.2g} ({count:.0f} runs)" if count > 1 else "")
-        color = "white" if mean < middle else "black"
-        plot.text(columns.index(x), rows.index(y), text, ha="center", va="center", color=color)
+def _heat_map(points: list, axes: dict, name: str, title: str) -> bytes:
+    (row, rows), (column, columns) = axes.items()
+    plot = Figure(figsize=(8, 4), layout="constrained").add_subplot()
+    plot.set(xlabel=column, ylabel=row)
+    plot.set_title(title, fontsize="medium")
     plot.set_xticks(range(len(columns)), columns)
     plot.set_yticks(range(len(rows)), rows)
-    plot.set(xlabel=column, ylabel=row)
+    means = np.full((len(rows), len(columns)), np.nan)
+    middle = (max(mean.mean for _, mean in points) + min(mean.mean for _, mean in points)) / 2
+    for values, mean in points:
+        y, x = rows.index(values[row]), columns.index(values[column])
+        means[y, x] = mean.mean
+        if means.size <= MOST_TEXTS:
+            style = {"color": "white" if mean.mean < middle else "black", "va": "center"}
+            plot.text(x, y, str(mean).replace(" ±", "\n±"), ha="center", **style)
+    plot.figure.colorbar(plot.imshow(means, aspect="auto"), label=name)
+    return _svg(plot.figure)
 
 
-def _lines(plot, table: pd.DataFrame, axes: dict[str, list[Value]], name: str) -> None:
-    # along the axis with the most values, so that there are few lines
-    along = max(axes, key=lambda axis: (not isinstance(axes[axis][0], str), len(axes[axis])))
-    values = _ordered(axes[along])
-    numbers = not isinstance(values[0], str | bool)
-    others = [axis for axis in axes if axis != along]
-    by = [f"parameter.{axis}" for axis in others]
-    groups = list(table.groupby(by)) if others else [((), table)]
-    for combination, rows in groups[:MOST_LINES]:
-        x, y = rows[f"parameter.{along}"], rows[f"record.{name}"]
-        x = x if numbers else x.map(values.index)
-        label = " ".join(f"{axis}={v}" for axis, v in zip(others, combination, strict=True))
-        (line,) = plot.plot(y.groupby(x).mean(), label=label)
-        plot.plot(x, y, "o", color=line.get_color())
-    if not numbers:
-        plot.set_xticks(range(len(values)), values)
-    plot.set(xlabel=along, ylabel=name, title=_left_out(len(groups)))
+def _lines(lines: dict, along: str, name: str, title="", words=(), joined="-") -> bytes:
+    """Draw lines of (x, y, deviation) by their labels; ``words`` stand for x = 0, 1 and so on."""
+    plot = Figure(figsize=(8, 4), layout="constrained").add_subplot()
+    for style, (label, those) in zip(STYLES, lines.items(), strict=False):
+        for number, line in enumerate(those):
+            x, y, deviations = zip(*sorted(line), strict=True)
+            bars = {"yerr": deviations, "capsize": 4} if any(deviations) else {}
+            text = "" if number else label
+            plot.errorbar(x, y, label=text, linestyle=joined, markersize=4, **style, **bars)
+    if words:
+        plot.set_xticks(range(len(words)), words)
+    elif isinstance(x[0], int):
+        plot.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(lines) > MOST_LINES:
+        title += f"\n{len(lines) - MOST_LINES} more combinations are in the table"
+    plot.set(xlabel=along, ylabel=name)
+    plot.set_title(title.strip(), fontsize="medium")
+    plot.margins(x=0.1)
     plot.grid(alpha=0.3)
-    if others:
-        plot.legend(fontsize="small")
+    if len(lines) > 1:
+        plot.figure.legend(loc="outside right upper", fontsize="small")
+    return _svg(plot.figure)
 
 
-def _left_out(lines: int) -> str:
-    left = lines - MOST_LINES
-    return f"{left} more combinations are in the table" if left > 0 else ""
-
-
-def _ordered(values: list[Value]) -> list[Value]:
-    """Numbers in their order, words as they were given."""
-    return values if isinstance(values[0], str) else sorted(values)
+def _svg(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    with rc_context({"svg.fonttype": "none"}):  # text stays text: small, and found by a search
+        figure.savefig(file, format="svg")
+    return file.getvalue()

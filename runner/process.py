@@ -1,178 +1,125 @@
-"""Run lessons and tell what came out: papermill executes, this module watches and reports."""
+"""One run: a process of its own for papermill, a watch over it, and what is read back afterwards."""
 
 import contextlib
 import errno
-import itertools
+import functools
+import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from datetime import datetime
+from collections.abc import Callable
+from multiprocessing import util
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from tqdm import tqdm
 
 from runner.environment import versions_that_matter
 from runner.kernel import can_fork, fork_kernel
-from runner.lessons import Lesson
-from runner.parameters import Value
-from runner.report import Result, Status, one_line, write_page, write_reports
-from utils.errors import InputError
+from runner.preload import ASKED
+from runner.result import Run, Status, one_line, save
+from utils.files import write_file
 from utils.results import collect
 
-MEMORY_OF_A_RUN = 2 * 2**30  # bytes; TensorFlow with the largest data set takes less
-THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+TRIES = 2  # of a run whose process dies: another may have taken its memory
+PAGE_SECONDS = 120
+PREFIX = "course-"
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-
-
-def run_lessons(
-    lessons: list[Lesson], changes: dict[str, dict[str, Value]], runs: Path, time_limit: float
-) -> tuple[Path, list[Result]]:
-    """Run lessons, as many at once as the machine can; return the new folder and their results.
-
-    results.csv and index.html in that folder are rewritten after every lesson. Ctrl-C ends the
-    run, not this function: the lessons at work are ``interrupted``, those after them ``not run``.
-
-    Args:
-        changes: by lesson name, the parameters whose values are not the lesson's own.
-        runs: where the folder is made.
-        time_limit: seconds that each lesson may take.
-
-    Raises:
-        InputError: if ``runs`` cannot be written to.
-    """
-    folder = new_folder(runs)
-    results = [Result(lesson, changes.get(lesson.name, {})) for lesson in lessons]
-    write_reports(folder, results)
-    with (
-        contextlib.suppress(KeyboardInterrupt),  # told by the status words
-        contextlib.closing(_execute_all(results, folder, time_limit)) as ended,
-    ):
-        for result in ended:
-            write_page(folder / result.lesson.path.name)
-            write_reports(folder, results)
-    write_reports(folder, results)
-    return folder, results
-
-
-def _execute_all(results: list[Result], folder: Path, time_limit: float) -> Iterator[Result]:
-    """Yield the results, filled in, in the order in which the runs end; tell of each."""
-    count, environment = share_cores(len(results))
-    stopped = threading.Event()
-    how = {"bar": count == 1, "environment": environment, "stop": stopped.is_set}
-    bar = {"desc": folder.name, "unit": "lesson", "leave": False}
-    bar |= {"total": len(results), "disable": True if count == 1 else None}
-    with ThreadPoolExecutor(count) as pool, tqdm(**bar) as progress:
-        try:
-            work = {
-                pool.submit(execute, one, folder, time_limit, **how): one for one in results
-            }
-            for done in as_completed(work):
-                done.result()  # raises what was raised there
-                _tell(work[done], progress)
-                yield work[done]
-        finally:
-            stopped.set()
-            pool.shutdown(cancel_futures=True)
-
-
-def _tell(result: Result, progress: tqdm) -> None:
-    progress.update()
-    line = f"{result.lesson.name}: {result.status}, {result.seconds:.1f} s"
-    clear = "\r\033[K" if sys.stderr.isatty() else ""  # what is left of papermill's bar
-    progress.write(clear + line, sys.stderr)
-
-
-def share_cores(runs: int) -> tuple[int, dict[str, str]]:
-    """Return how many runs fit on this machine at once, and the environment to run them with.
-
-    The cores are shared out between the runs: TensorFlow's threads must not fight over them.
-    """
-    if runs == 1:
-        return 1, {}
-    # not at the top: distributed takes a second to import
-    from dask.system import CPU_COUNT
-    from distributed.system import MEMORY_LIMIT
-
-    count = max(1, min(CPU_COUNT, runs, MEMORY_LIMIT // MEMORY_OF_A_RUN))
-    return count, dict.fromkeys(THREADS, str(max(1, CPU_COUNT // count)))
-
-
-def new_folder(runs: Path) -> Path:
-    """Make a folder named after the time; raises InputError if ``runs`` can't be written to."""
-    name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            folder = runs.resolve() / (name if number == 1 else f"{name}-{number}")
-            with contextlib.suppress(FileExistsError):  # made by another run in the same second
-                folder.mkdir()
-                return folder
-    except OSError as error:
-        raise InputError(f"{runs} cannot be written to: {error.strerror}") from None
+_starting = threading.Lock()
 
 
 def execute(
-    result: Result,
-    folder: Path,
+    run: Run,
     time_limit: float,
-    *,
-    bar: bool = True,
-    environment: dict[str, str] | None = None,
+    environment: dict[str, str],
     stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Run the lesson of ``result`` in ``folder`` and fill in the rest.
+    bar: bool = False,
+) -> Run:
+    """Run a lesson in the run's folder, emptied before; keep there and return what came of it.
 
     Args:
         time_limit: seconds.
-        bar: whether to show papermill's progress bar.
         environment: variables that the kernel gets in addition.
         stop: asked twice a second; once it is true, the lesson is ended as ``interrupted``.
+        bar: whether to show papermill's progress bar.
     """
-    outcome, error = Status.INTERRUPTED, "interrupted"  # until it is known better
-    started = time.monotonic()
+    started, log = time.monotonic(), run.notebook.with_suffix(".log")
     try:
-        context = _fork_server()
-        started = time.monotonic()  # what the server imports is no run's time
-        with TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as sockets:
-            work = (result.lesson.path, result.changes, folder, bar, environment or {}, sockets)
-            outcome, error = _watch(context, work, time_limit, stop)
+        for _ in range(TRIES):
+            shutil.rmtree(run.folder, ignore_errors=True)
+            run.folder.mkdir(parents=True)
+            with _starting:
+                context = _fork_server()
+            started = time.monotonic()  # what the server imports is no run's time
+            with tempfile.TemporaryDirectory(prefix="", dir=scratch()) as private:
+                variables = environment | {"TMPDIR": private}
+                question = (log, _work, run, variables, Path(private), bar)
+                status, error = _ask(context, time_limit, stop, *question)
+            if status is not Status.WORKER_DIED:
+                break
     except (EOFError, OSError) as reason:
+        status = Status.NOT_SAVED if _is_full(reason) else Status.KERNEL_DIED
         error = f"not started ({type(reason).__name__}: {reason}); see what make check-env says"
-        outcome = Status.KERNEL_DIED
-    finally:
-        result.seconds = time.monotonic() - started
-        result.versions = versions_that_matter()
-        _read_back(result, outcome, error, folder / result.lesson.path.name)
+    run.seconds = time.monotonic() - started
+    run.versions = versions_that_matter()
+    _read_back(run, status, error)
+    if run.notebook.exists() and not stop():
+        status, error = _ask(context, PAGE_SECONDS, stop, log, _write_page, run.notebook)
+        if status is Status.NOT_SAVED:
+            run.status, run.error = status, one_line(error)
+    try:
+        save(run)
+    except OSError as error:
+        run.status, run.error = Status.NOT_SAVED, one_line(str(error))
+    return run
 
 
-def _fork_server() -> BaseContext:
-    """Return what starts the processes of runs, when it is ready.
+@functools.cache
+def scratch() -> Path:
+    """Return this process's folder for temporary files, which goes with it.
 
-    Raises:
-        EOFError: if the server ends while it imports what the runs need.
+    multiprocessing's own is made in it. Those of processes that were killed are removed.
     """
+    import psutil
+
+    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
+        if not psutil.pid_exists(int(old.name.split("-")[1])):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    # after multiprocessing has removed its own, which it does with priority -100
+    util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    util.get_temp_dir()
+    tempfile.tempdir = before
+    return Path(folder)
+
+
+@functools.cache
+def _fork_server() -> BaseContext:
+    """Return what starts the processes of runs, when it is ready; raises EOFError if it ends."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["runner.preloaded"])
-    first = context.Process(target=int)
-    first.start()
+    context.set_forkserver_preload(["runner.preload"])
+    scratch()
+    os.environ[ASKED] = "yes"
+    try:
+        first = context.Process(target=int)
+        first.start()
+    finally:
+        del os.environ[ASKED]
     first.join()
     return context
 
 
-def _watch(
-    context: BaseContext, work: tuple, time_limit: float, stop: Callable[[], bool]
+def _ask(
+    context: BaseContext, time_limit: float, stop: Callable[[], bool], log: Path, *question
 ) -> tuple[Status, str]:
-    """Execute a lesson in a process of its own, end what is left of it, return how it went."""
+    """Return what ``_answer`` sends from a process of its own; end all that is left of it."""
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_execute, args=(*work, sender), daemon=True)
+    process = context.Process(target=_answer, args=(sender, log, *question), daemon=False)
     process.start()
     sender.close()  # so that the end of the process is the end of the pipe
     end = time.monotonic() + time_limit
@@ -185,48 +132,61 @@ def _watch(
         return receiver.recv()
     except EOFError:
         process.join(10)
-        return (
-            Status.KERNEL_DIED,
-            f"its process ended without a word (exit code {process.exitcode})",
-        )
+        code = process.exitcode
+        return Status.WORKER_DIED, f"its process ended without a word (exit code {code})"
     finally:
         _end(process)
 
 
-def _execute(
-    path: Path,
-    changes: dict,
-    folder: Path,
-    bar: bool,
-    environment: dict,
-    sockets: str,
-    sender: Connection,
-) -> None:
-    """Execute a lesson (in the child process) and send its status and an error line."""
+def _answer(sender: Connection, log: Path, function: Callable, *arguments) -> None:
+    """Send a status and an error line (from the child process): what is returned or raised."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes here too: the parent answers it
-    os.environ |= environment
     try:
-        # What the kernel writes to descriptors 1 and 2 goes to a file; the screen is for the bar.
         screen = os.fdopen(os.dup(2), "w")
-        with (folder / f"{path.stem}.log").open("w") as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
-        # To Python this process is a daemon, which may start none; but they end with it.
-        multiprocessing.current_process()._config["daemon"] = False
-        if can_fork():
-            fork_kernel(sender)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
-        from runner.engine import execute
-
-        # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
-        tqdm.set_lock(threading.RLock())
-        shown = {"desc": path.stem, "file": screen, "leave": False, "disable": None}
-        raised = execute(path, changes, folder, bar and shown, Path(sockets))
-        sender.send((Status.CELL_RAISED if raised else Status.OK, raised))
+        with log.open("a") as file:  # what is written to descriptors 1 and 2 goes there
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        sender.send(function(*arguments, screen, sender))
     except Exception as error:  # noqa: BLE001 - papermill, nbclient and zmq have no common one
-        full = isinstance(error, OSError) and error.errno in DISK_FULL
-        text = f"{type(error).__name__}: {error} (see also {path.stem}.log)"
-        sender.send((Status.NOT_SAVED if full else Status.KERNEL_DIED, text))
+        text = f"{type(error).__name__}: {error} (see also {log.name})"
+        print(text, file=sys.stderr)
+        sender.send((Status.NOT_SAVED if _is_full(error) else Status.KERNEL_DIED, text))
+
+
+def _work(run: Run, environment: dict, private: Path, bar: bool, screen, sender):
+    """Execute a lesson, in the child process."""
+    os.environ |= environment
+    tempfile.tempdir = None  # to be looked up in this environment
+    if can_fork():
+        fork_kernel(sender)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from tqdm import tqdm
+
+    from runner.engine import execute_lesson
+
+    # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
+    tqdm.set_lock(threading.RLock())
+    shown = {"desc": run.lesson, "file": screen, "leave": False, "disable": None}
+    if raised := execute_lesson(run, bar and shown, private):
+        return Status.CELL_RAISED, raised
+    with contextlib.suppress(Exception):  # a TensorFlow that is broken, say: that costs no run
+        from runner.hparams import write_hparams
+
+        _, run.records = collect(json.loads(run.notebook.read_bytes()))
+        write_hparams(run)
+    return Status.OK, ""
+
+
+def _write_page(notebook: Path, *_) -> tuple[Status, str]:
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter().from_filename(str(notebook))
+    write_file(notebook.with_suffix(".html"), page.encode())
+    return Status.OK, ""
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in DISK_FULL
 
 
 def _end_with_parent() -> None:
@@ -250,37 +210,28 @@ def _end(process) -> None:
     process.join()
 
 
-def _read_back(result: Result, outcome: Status, error: str, path: Path) -> None:
-    """Add what the executed notebook holds to ``result``; judge what papermill calls well."""
-    from runner.quick_nbformat import nbformat
-
+def _read_back(run: Run, status: Status, error: str) -> None:
+    """Add what the executed notebook holds to the run; judge what papermill calls well."""
     cells = started = []
-    with contextlib.suppress(OSError, ValueError):  # ended before, or while, papermill wrote it
-        notebook = nbformat.read(path, as_version=4)
-        result.claims, result.records = collect(notebook)
-        cells = [
-            cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()
-        ]
+    try:
+        notebook = json.loads(run.notebook.read_bytes())
+        run.claims, run.records = collect(notebook)
+        code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        cells = [cell | {"lines": "".join(cell["source"]).splitlines()} for cell in code]
+        cells = [cell for cell in cells if any(map(str.strip, cell["lines"]))]
         # After a kernel's death papermill calls every cell completed, but not started.
-        started = [cell for cell in cells if cell.metadata.papermill.start_time]
-    here = f"In [{len(started)}] {started[-1].source.splitlines()[0]}: " if started else ""
+        started = [cell for cell in cells if cell["metadata"]["papermill"]["start_time"]]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass  # ended before, or while, papermill wrote it
+    here = f"In [{len(started)}] {started[-1]['lines'][0]}: " if started else ""
     left = len(cells) - len(started)
-    if outcome is not Status.OK:
-        error = error if outcome is Status.CELL_RAISED else here + error
-    elif left or any(
-        output.output_type == "error" for cell in cells for output in cell.outputs
-    ):
-        outcome, error = Status.INCOMPLETE, f"{here}ended the lesson, cells not run: {left}"
-    elif not result.claims:
-        outcome, error = Status.INCOMPLETE, "no claim was made"
-    elif result.problems:
-        outcome = Status.CLAIM_FAILED
-    result.status, result.error = outcome, one_line(error)
-
-
-def exit_code(results: list[Result]) -> int:
-    """Return 0 if every lesson is ok, 130 (as shells do) if the run was interrupted, else 1."""
-    found = {result.status for result in results}
-    if found & {Status.INTERRUPTED, Status.NOT_RUN}:
-        return 130
-    return 0 if found == {Status.OK} else 1
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    if status is not Status.OK:
+        error = error if status is Status.CELL_RAISED else here + error
+    elif left or any(output["output_type"] == "error" for output in outputs):
+        status, error = Status.INCOMPLETE, f"{here}ended the lesson, cells not run: {left}"
+    elif not run.claims:
+        status, error = Status.INCOMPLETE, "no claim was made"
+    elif run.problems:
+        status = Status.CLAIM_FAILED
+    run.status, run.error = status, one_line(error)

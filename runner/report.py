@@ -1,186 +1,226 @@
-"""What came out of a run: a table for the screen, results.csv, index.html and a page a lesson."""
+"""What came out of a batch: results.csv, points.csv, and an index.html that needs no network."""
 
-import csv
-import html
-import io
 import json
-import sys
-from dataclasses import dataclass, field
-from enum import StrEnum
+from base64 import b64encode
+from collections import namedtuple
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
-from runner.lessons import Lesson
-from runner.parameters import Value
+import pandas as pd
+from jinja2 import Environment, PackageLoader
+
+from runner import result
+from runner.plots import Mean, draw, draw_curves
+from runner.result import FINISHED, Run, Value, by_point, in_words, measured, spread
 from utils.files import write_file
 from utils.results import in_short
 
-HEAD = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{name}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem; color: #222 }}
-table {{ border-collapse: collapse }}
-th, td {{ text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #ddd }}
-b {{ white-space: nowrap }} .ok {{ color: #17692f }} .not {{ color: #b00020 }}
-</style>
-"""
-INDEX = (
-    HEAD
-    + """<h1>{name}</h1>
-<table>
-<tr>{head}</tr>
-{rows}
-</table>
-<ul>
-{problems}
-</ul>
-<p>All values in full precision: <a href="results.csv">results.csv</a></p>
-</html>
-"""
-)
+HEAD = ["status", "seconds", "claims", "data", "records", "changed"]
+LOW_IS_BEST = ("loss", "error", "entropy", "mae", "seconds")  # in a record's name
+PAGES = Environment(loader=PackageLoader("runner"), autoescape=True, trim_blocks=True)
+PAGES.filters |= {"in_short": in_short, "one_line": result.one_line, "base64": b64encode}
+PAGES.tests["file"] = Path.exists
+Points = list[tuple[list[Run], dict[str, Mean]]]  # a point's runs, what they measured
+# a part of a page: a picture, or a table, in whose cells lists of runs become links
+Section = namedtuple("Section", "title head rows is_open picture", defaults=((), (), True, b""))
 
 
-class Status(StrEnum):
-    """What became of a lesson, in one word or two."""
+def write_report(
+    folder: Path, title: str, runs: list[Run], record: str | None = None, *, final: bool = True
+) -> None:
+    """Write the tables and the page anew, ``record`` first; raises OSError.
 
-    OK = "ok"
-    CLAIM_FAILED = "claim failed"
-    INCOMPLETE = "incomplete"
-    CELL_RAISED = "cell raised"
-    KERNEL_DIED = "kernel died"
-    WORKER_DIED = "worker died"
-    NOT_SAVED = "not saved"
-    TIME_LIMIT = "time limit"
-    INTERRUPTED = "interrupted"
-    NOT_RUN = "not run"
-
-
-@dataclass
-class Result:
-    """What came out of a lesson run with ``changes``; ``error`` is one line, or empty."""
-
-    lesson: Lesson
-    changes: dict[str, Value]
-    status: Status = Status.NOT_RUN
-    seconds: float = 0.0
-    error: str = ""
-    claims: list[dict] = field(default_factory=list)
-    records: dict[str, Value] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def problems(self) -> list[str]:
-        """The error, if any, and the claims that did not hold: lines that name the lesson."""
-        failed = [f"✗ {claim['text']}" for claim in self.claims if not claim["holds"]]
-        return [f"{self.lesson.name}: {text}" for text in [self.error, *failed] if text]
-
-    @property
-    def figures(self) -> list[str]:
-        """The names of the single values that were recorded, but for the data source."""
-        curves = self.curves
-        return [name for name in self.records if name != "data_source" and name not in curves]
-
-    @property
-    def curves(self) -> dict[str, list]:
-        """What was recorded of every epoch, by its name."""
-        return {name: row for name, row in self.records.items() if isinstance(row, list)}
-
-    @property
-    def row(self) -> dict[str, Value]:
-        """All that is known, in full precision, as a row of results.csv."""
-        defaults = {
-            name: parameter.default for name, parameter in self.lesson.parameters.items()
-        }
-        return {
-            "lesson": self.lesson.name,
-            "status": str(self.status),
-            "seconds": round(self.seconds, 1),
-            "claims_kept": sum(claim["holds"] for claim in self.claims),
-            "claims_made": len(self.claims),
-            "data_source": self.records.get("data_source", ""),
-            "error": self.error,
-            **{f"parameter.{name}": value for name, value in (defaults | self.changes).items()},
-            **{f"record.{name}": self.records[name] for name in self.figures},
-            **{f"record.{name}": json.dumps(row) for name, row in self.curves.items()},
-            **{f"version.{name}": version for name, version in self.versions.items()},
-        }
-
-    @property
-    def summary(self) -> dict[str, str]:
-        """What a person looks at first: the row of the closing table and of index.html."""
-        row = self.row
-        return {
-            "lesson": row["lesson"],
-            "status": row["status"],
-            "seconds": f"{self.seconds:.1f}",
-            "claims": f"{row['claims_kept']}/{row['claims_made']}",
-            "data": str(row["data_source"]),
-            "figures": _pairs({name: self.records[name] for name in self.figures[:3]}),
-            "changed": _pairs(self.changes),
-        }
+    If it is not the ``final`` report, one record and one curve are drawn: drawing takes time from
+    the runs at work.
+    """
+    records = order_records((name for run in runs for name in run.singles), record)
+    points = [_point_row(point, means(point, records)) for point in by_point(runs)]
+    files = {"results.csv": map(_row, runs), "points.csv": points}
+    for name, rows in files.items():
+        table = pd.DataFrame(rows, dtype=object)  # other types have no whole numbers with gaps
+        write_file(folder / name, table.to_csv(index=False).encode(errors="replace"))
+    changed = runs[0].changes.items()
+    alike = {name: v for name, v in changed if all(run.changes.get(name) == v for run in runs)}
+    intro = f"{folder.name}: {result.count_words(runs)}. Alike in all runs: {in_words(alike)}. "
+    intro += f"Versions: {', '.join(versions(runs)) or 'not known yet'}. In full precision:"
+    sections = _sections(runs, records, None if final else 1)
+    write_page(folder / "index.html", title=title, intro=intro, files=files, sections=sections)
 
 
-def closing_table(results: list[Result]) -> str:
-    """Return the run as text: a row a lesson, then what went wrong, a line each."""
-    rows = [list(results[0].summary), *(list(result.summary.values()) for result in results)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    problems = [problem for result in results for problem in result.problems]
-    return "\n".join([*lines, *([""] if problems else []), *problems])
+def write_page(path: Path, **content) -> None:
+    """Write a page of title, intro, links to files beside it, and sections; raises OSError."""
+    page = PAGES.get_template("page.html.j2").render(content)
+    write_file(path, page.encode(errors="replace"))
 
 
-def count_words(results: list[Result]) -> str:
-    """Return ``3 ok, 1 time limit``."""
-    found = [result.status for result in results]
-    return ", ".join(f"{found.count(status)} {status}" for status in Status if status in found)
+def closing_table(runs: list[Run]) -> str:
+    """Return the runs as text: a row a run, then what went wrong, a line each."""
+    table = in_columns([["lesson", *HEAD], *([run.lesson, *_summary(run)] for run in runs)])
+    problems = [f"{run.lesson}: {text}" for run in runs for text in run.problems]
+    return "\n".join([table, *([""] if problems else []), *problems])
 
 
-def write_reports(folder: Path, results: list[Result]) -> None:
-    """Write results.csv and index.html anew; raises OSError where the folder refuses."""
-    write_table(folder, [result.row for result in results])
-    rows, problems = [], []
-    for result in results:
-        cells = {name: html.escape(text) for name, text in result.summary.items()}
-        files = [result.lesson.path.with_suffix(ending).name for ending in (".html", ".ipynb")]
-        for file in [name for name in files if (folder / name).exists()][:1]:
-            cells["lesson"] = f'<a href="{quote(file)}">{cells["lesson"]}</a>'
-        cells["status"] = (
-            f'<b class="{"ok" if result.status is Status.OK else "not"}">{cells["status"]}</b>'
-        )
-        rows.append("<tr><td>" + "</td><td>".join(cells.values()) + "</td></tr>")
-        problems += [f"<li>{html.escape(problem)}</li>" for problem in result.problems]
-    head = "".join(f"<th>{name}</th>" for name in results[0].summary)
-    blocks = {"head": head, "rows": "\n".join(rows), "problems": "\n".join(problems)}
-    page = INDEX.format(name=f"Run {html.escape(folder.name)}", **blocks)
-    write_file(folder / "index.html", page.encode())
+def in_columns(rows: list[list]) -> str:
+    """Return the rows of a table as lines of text."""
+    texts = [list(map(str, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in texts)
 
 
-def write_table(folder: Path, rows: list[dict[str, Value]]) -> None:
-    """Write results.csv anew, with a column for every name in a row; raises OSError."""
-    table = io.StringIO()
-    columns = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(table, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_file(folder / "results.csv", table.getvalue().encode())
+def order_records(names: Iterable[str], first: str | None = None) -> list[str]:
+    """Return names of records: that asked for, what the test set says, accuracies, the others."""
+    return sorted(
+        dict.fromkeys(names),
+        key=lambda name: (name != first, not name.startswith("test"), "accuracy" not in name),
+    )
 
 
-def write_page(notebook: Path) -> None:
-    """Convert an executed notebook to HTML; a page that fails costs no run."""
-    from nbconvert import HTMLExporter
-
-    try:
-        page, _ = HTMLExporter().from_filename(str(notebook))
-        write_file(notebook.with_suffix(".html"), page.encode())
-    except Exception as error:  # noqa: BLE001 - whatever nbconvert's many parts raise
-        print(one_line(f"{notebook.name}: no HTML page: {error}"), file=sys.stderr)
-
-
-def _pairs(values: dict[str, Value]) -> str:
-    return " ".join(f"{name}={in_short(value)}" for name, value in values.items())
+def varying(runs: list[Run]) -> dict[str, list[Value]]:
+    """Return the values, numbers in order, of what differs between runs, if of one lesson."""
+    if len({run.lesson for run in runs}) > 1:
+        return {}
+    names = runs[0].changes | runs[0].values  # those that were asked for come first
+    found = {n: list(dict.fromkeys(r.values[n] for r in runs if n in r.values)) for n in names}
+    return {
+        n: v if isinstance(v[0], str) else sorted(v) for n, v in found.items() if len(v) > 1
+    }
 
 
-def one_line(text: str) -> str:
-    """Join the lines of a text and cut it at 300 characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else line[:299] + "…"
+def name_point(run: Run, axes: Iterable[str]) -> str:
+    """Return what tells a run's point from the others: its values of ``axes``, or its lesson."""
+    return in_words({name: run.values.get(name) for name in axes}) if axes else run.lesson
+
+
+def versions(runs: Iterable[Run]) -> list[str]:
+    """Return ``keras 3.15.1`` and so on: what the runs were made with."""
+    return sorted({f"{name} {text}" for run in runs for name, text in run.versions.items()})
+
+
+def means(point: list[Run], records: Iterable[str]) -> dict[str, Mean]:
+    """Return what the finished runs of a point measured, by record."""
+    found = {name: measured(point, name) for name in records}
+    return {name: Mean(*spread(those), len(those)) for name, those in found.items() if those}
+
+
+def verdict(point: list[Run], claim: str) -> str:
+    """Return ✓, ✗, ``2 of 3`` where finished runs disagree, — where none made the claim."""
+    finished = [run.claims for run in point if run.status in FINISHED]
+    made = [[one["holds"] for one in claims if one["text"] == claim] for claims in finished]
+    held = [all(holds) for holds in made if holds]
+    if len(set(held)) > 1:
+        return f"{sum(held)} of {len(held)}"
+    return ("✓" if held[0] else "✗") if held else "—"
+
+
+def _row(run: Run) -> dict[str, Value]:
+    """Return all that is known of a run, in full precision."""
+    return {
+        "run": run.name,
+        "lesson": run.lesson,
+        "status": run.status,
+        "seconds": round(run.seconds, 1),
+        "claims_kept": sum(claim["holds"] for claim in run.claims),
+        "claims_made": len(run.claims),
+        "data_source": run.records.get("data_source", ""),
+        "error": run.error,
+        **{f"parameter.{name}": value for name, value in run.values.items()},
+        **{f"record.{name}": value for name, value in run.singles.items()},
+        **{f"record.{name}": json.dumps(row) for name, row in run.curves.items()},
+        **{f"version.{name}": version for name, version in run.versions.items()},
+    }
+
+
+def _point_row(point: list[Run], found: dict[str, Mean]) -> dict[str, Value]:
+    """Return what the finished runs of a point say together, in full precision."""
+    finished = [run for run in point if run.status in FINISHED]
+    values = {f"parameter.{name}": v for name, v in point[0].values.items() if name != "seed"}
+    row = {"lesson": point[0].lesson, **values, "runs": len(point), "finished": len(finished)}
+    row["claims"] = ", ".join(sorted({run.kept for run in finished}))
+    for name, one in found.items():
+        row |= {f"{name}.mean": one.mean, f"{name}.std": one.std, f"{name}.n": one.n}
+    return row
+
+
+def _summary(run: Run) -> list[str]:
+    """Return what a person looks at first, the columns of HEAD."""
+    first = dict(list(run.singles.items())[:3])
+    words = [in_words(values) if values else "" for values in (first, run.changes)]
+    data = in_short(run.records.get("data_source", ""))
+    return [run.status, f"{run.seconds:.1f}", run.kept, data, *words]
+
+
+def _sections(runs: list[Run], records: list[str], most: int | None) -> Iterator[Section]:
+    """Yield the parts of the page in their order."""
+    differing, lessons, problems = varying(runs), dict.fromkeys(run.lesson for run in runs), {}
+    axes = {name: values for name, values in differing.items() if name != "seed"}
+    if len(lessons) > 1:
+        records = []  # each lesson has its own: they are told in short
+    points = [(point, means(point, records)) for point in by_point(runs)]
+    numeric = [name for name in records if any(name in found for _, found in points)]
+    for run in runs:
+        for text in run.problems:
+            problems.setdefault(text, []).append(run)
+    yield Section("What went wrong", ["what", "runs"], problems.items())
+    yield _points_table(points, axes, numeric)
+    for lesson in lessons:
+        yield from _claims_tables([point for point, _ in points], lesson)
+    yield from _pictures(points, axes or differing, numeric, most)
+    rows = [[[run], *_summary(run)[:4]] for run in runs]
+    for row, run in zip(rows, runs, strict=True):
+        row += [run.values[name] for name in differing]
+        row += [run.singles.get(name, "") for name in records]
+    head = ["run", *HEAD[:4], *differing, *records]
+    yield Section("All runs", head, rows, is_open=len(points) == len(runs))
+
+
+def _points_table(points: Points, axes: dict, records: list[str]) -> Section:
+    """Return a row a point; the best mean of a record is marked, if there are different ones."""
+    best, rows = {}, []
+    for name in records:
+        numbers = {found[name].mean for _, found in points if name in found}
+        choose = min if any(word in name for word in LOW_IS_BEST) else max
+        best[name] = choose(numbers) if len(numbers) > 1 else None
+    for number, (point, found) in enumerate(points, start=1):
+        told = _point_row(point, {})
+        values = [point[0].values[name] for name in axes] or [point[0].lesson]
+        counts = [f"{told['finished']} of {told['runs']}", told["claims"]]
+        marked = {n: one._replace(is_best=one.mean == best[n]) for n, one in found.items()}
+        cells = [marked.get(name, "") for name in records] or _summary(point[0])[4:]
+        rows.append([number, *values, point, *counts, *cells])
+    head = ["number", *(axes or ["lesson"]), "runs", "finished", "claims"]
+    title = "Points: mean ± standard deviation, ★ best"
+    return Section(title if records else "Points", [*head, *(records or HEAD[4:])], rows)
+
+
+def _claims_tables(points: list[list[Run]], lesson: str) -> Iterator[Section]:
+    """Yield a row a claim and a column a point: first the claims that are broken somewhere."""
+    mine = {n: point for n, point in enumerate(points, start=1) if point[0].lesson == lesson}
+    made = [run.claims for point in mine.values() for run in point if run.status in FINISHED]
+    texts = dict.fromkeys(claim["text"] for claims in made for claim in claims)
+    rows = [[text, *(verdict(point, text) for point in mine.values())] for text in texts]
+    kept = [row for row in rows if set(row[1:]) <= {"✓", "—"}]
+    broken = [row for row in rows if row not in kept]
+    title, head = f"Claims of {lesson} that", ["claim", *mine]
+    yield Section(f"{title} break somewhere: {len(broken)}", head, broken)
+    yield Section(
+        f"{title} hold wherever they are made: {len(kept)}", head, kept, is_open=False
+    )
+
+
+def _pictures(
+    points: Points, over: dict[str, list[Value]], records: list[str], most: int | None
+) -> Iterator[Section]:
+    """Yield a picture per record and per curve; the first of each is open."""
+    finished = [run for point, _ in points for run in point if run.status in FINISHED]
+    if "seed" in over:  # repeats of one point
+        points = [([run], means([run], records)) for run in finished]
+    for name in records[:most] if over else []:
+        cells = [(point[0].values, found[name]) for point, found in points if name in found]
+        title, picture = f"{name} over {' and '.join(over)}", draw(cells, over, name)
+        yield Section(title, is_open=name == records[0], picture=picture)
+    curves = [*dict.fromkeys(n for run in finished for n, row in run.curves.items() if row)]
+    for name in curves[:most]:
+        those = [run for run in finished if run.curves.get(name)]
+        lines = [(name_point(run, over), run.curves[name]) for run in those]
+        picture = draw_curves(lines, name)
+        yield Section(f"{name}, a line a run", is_open=name == curves[0], picture=picture)

@@ -1,18 +1,21 @@
 """Notebooks from, and runs to, a place that is no folder here: s3://, gs://, abs:// and others.
 
-papermill's handlers read and write there (https://papermill.readthedocs.io/en/latest/extending-entry-points.html);
-each needs an extra of papermill, such as ``pip install papermill[s3]``.
+papermill's handlers read and write there; each needs an extra, as in ``pip install papermill[s3]``:
+https://papermill.readthedocs.io/en/latest/extending-entry-points.html
 """
 
+import atexit
+import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from tempfile import mkdtemp
 
-from runner.report import one_line
+from runner.lessons import PATTERN, Lesson, read_lesson
+from runner.result import one_line
 from utils.errors import InputError
-from utils.files import write_file
+from utils.paths import RUNS
 
 TEXT = {".ipynb", ".html", ".csv", ".json", ".log"}  # handlers write text, and nothing else
-GREETING = "keras-by-experiment.txt", "Runs, a folder each, named after the time.\n"
 
 
 def is_address(text: str) -> bool:
@@ -25,25 +28,28 @@ def without_query(address: str) -> str:
     return address.partition("?")[0]
 
 
-def fetch(address: str, folder: Path) -> Path:
-    """Copy the file at ``address`` into ``folder`` and return it; raises InputError."""
-    path = folder / PurePosixPath(without_query(address)).name
+def fetch_lesson(address: str) -> Lesson:
+    """Return the lesson at ``address``, here until this process ends; raises InputError."""
+    name = PurePosixPath(without_query(address)).name
+    if not PurePosixPath(name).match(PATTERN):
+        raise InputError(f"{name} is no lesson's name; 01_basics.ipynb would be one")
     text = _ask("read", address, lambda handlers: handlers.read(address))
-    write_file(path, text.encode())
-    return path
+    path = Path(mkdtemp(prefix="lesson-"), name)
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    path.write_text(text, encoding="utf-8")
+    return read_lesson(path)
 
 
-def refuse_unwritable(address: str) -> None:
-    """Leave a line of greeting at ``address``; raises InputError if that can't be done."""
-    _write(address, *GREETING)
+def folder_here(output: str) -> Path:
+    """Return the folder here for runs that go to ``output``; raises InputError if they can't."""
+    if not is_address(output):
+        return Path(output)
+    _write(output, "keras-by-experiment.txt", "Runs, a folder each, named after the time.\n")
+    return RUNS
 
 
 def copy_runs(folder: Path, address: str) -> None:
-    """Copy what a run or a sweep has left in ``folder`` to a folder at ``address``.
-
-    Raises:
-        InputError: if that can't be done; ``folder`` keeps everything.
-    """
+    """Copy what runs have left in ``folder`` to ``address``; raises InputError."""
     for path in sorted(folder.rglob("*")):
         if path.suffix in TEXT and path.is_file():
             name = path.relative_to(folder.parent).as_posix()
@@ -57,7 +63,6 @@ def _write(address: str, name: str, text: str) -> None:
 
 
 def _ask(what: str, address: str, question: Callable) -> str:
-    """Return papermill's answer; raises InputError that tells the address without its query."""
     from papermill.iorw import papermill_io  # not at the top: it takes a second to import
 
     try:

@@ -1,9 +1,12 @@
 """The house itself: the ways to install agree, and a failure anywhere makes the commands and CI fail."""
 
+import ast
+import graphlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -66,6 +69,76 @@ def test_every_claim_that_readme_shows_is_one_that_a_lesson_keeps():
     }
     assert shown
     assert set(shown) - kept == set()
+
+
+PACKAGES = {"runner", "utils"}
+
+
+def imports(source):
+    """The course's modules that Python code imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = [
+        alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+    ]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return {name for name in names if name.split(".")[0] in PACKAGES}
+
+
+def modules():
+    """The paths of the two packages' modules, by the name that is imported."""
+    paths = [path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")]
+    names = [".".join(path.relative_to(PROJECT).with_suffix("").parts) for path in paths]
+    return dict(zip([name.removesuffix(".__init__") for name in names], paths, strict=True))
+
+
+def test_lessons_import_utils_and_utils_imports_no_runner():
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        code = [cell.source for cell in cells if cell.cell_type == "code"]
+        python = re.sub(r"^ *[%!].*$", "", "\n".join(code), flags=re.MULTILINE)
+        assert {name.split(".")[0] for name in imports(python)} == {"utils"}, path.name
+    for name, path in modules().items():
+        if name.startswith("utils"):
+            assert not {one for one in imports(path.read_text()) if one.startswith("runner")}, (
+                name
+            )
+
+
+def test_imports_go_round_in_no_circle():
+    paths = modules()
+    order = graphlib.TopologicalSorter(
+        {name: imports(path.read_text()) & set(paths) - {name} for name, path in paths.items()}
+    )
+    assert len(list(order.static_order())) == len(paths)
+
+
+def test_no_module_is_long():
+    lengths = {name: len(path.read_text().splitlines()) for name, path in modules().items()}
+    assert {name: length for name, length in lengths.items() if length > 250} == {}
+
+
+# these two are not imported by a command: they are TensorFlow's and papermill's side
+WITH_TENSORFLOW = {"utils.training", "runner.hparams"}
+
+
+def test_no_import_has_a_side_effect_or_brings_tensorflow():
+    names = sorted(set(modules()) - WITH_TENSORFLOW - {"runner.__main__"})
+    code = """if True:
+        import os, signal, sys, threading
+        from importlib import import_module
+        def state():
+            signals = [signal.getsignal(number) for number in signal.valid_signals()]
+            return dict(os.environ), signals, os.getcwd(), threading.active_count()
+        for name in sys.argv[1:]:
+            before = state()
+            import_module(name)
+            assert state() == before, name
+            assert "tensorflow" not in sys.modules, name"""
+    command = [sys.executable, "-c", code, *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def program(path, exit_code, line=":"):

@@ -13,23 +13,19 @@ RECORD = "application/vnd.keras-by-experiment.record+json"
 def claim(text: str, holds: bool) -> None:
     """Show ``✓ text`` when ``holds`` is true and ``✗ text`` when it is not.
 
-    It never raises, so that a broken claim does not hide the rest of the lesson. Anything but a
-    plain truth value counts as broken: a list or a model is "true" in Python whatever it holds,
-    and such a claim could not fail.
+    It never raises: a broken claim is not to hide the rest of the lesson. Anything but a plain
+    truth value breaks it: a list or a model is "true" whatever it holds, and could not fail.
     """
     kept = isinstance(holds, bool | np.bool_) and bool(holds)
-    _show(
-        {CLAIM: {"text": text, "holds": kept}, "text/plain": f"{'✓' if kept else '✗'} {text}"}
-    )
+    sign = "✓" if kept else "✗"
+    _show({CLAIM: {"text": text, "holds": kept}, "text/plain": f"{sign} {text}"})
 
 
 def record(**values: float | str | Sequence[float]) -> None:
     """Show measured values by name and store them in full precision.
 
-    A value may be a curve, too: numbers in a row, one for each epoch.
-
     Raises:
-        TypeError: if a value is neither a number, nor a string, nor a row of numbers.
+        TypeError: if a value is neither a number, nor a string, nor a curve: a row of numbers.
     """
     plain = {name: _plain(name, value) for name, value in values.items()}
     lines = [f"{name} = {in_short(value)}" for name, value in plain.items()]
@@ -43,16 +39,25 @@ def in_short(value: float | str | list) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def collect(notebook) -> tuple[list[dict], dict]:
-    """Return the claims (``text``, ``holds``) and the records of an executed notebook, in order."""
+def collect(notebook: dict) -> tuple[list[dict], dict]:
+    """Return claims (``text``, ``holds``) and records of a notebook; what is malformed is skipped."""
     claims, records = [], {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if CLAIM in data:
-                claims.append(dict(data[CLAIM]))
-            records |= data.get(RECORD, {})
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs") or []]
+    for data in (output.get("data") for output in outputs if isinstance(output, dict)):
+        bundles = data if isinstance(data, dict) else {}
+        match bundles.get(CLAIM):
+            case {"text": str(text), "holds": bool(holds)}:
+                claims.append({"text": text, "holds": holds})
+        records |= _records(bundles.get(RECORD))
     return claims, records
+
+
+def _records(bundle) -> dict:
+    if not isinstance(bundle, dict) or not all(isinstance(name, str) for name in bundle):
+        return {}
+    rows = [value if isinstance(value, list) else [value] for value in bundle.values()]
+    plain = all(isinstance(one, int | float | str) for row in rows for one in row)
+    return bundle if plain else {}
 
 
 def _plain(name: str, value) -> float | int | str | list:
@@ -60,23 +65,21 @@ def _plain(name: str, value) -> float | int | str | list:
     plain = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(plain, str):
         return plain
-    row = plain if isinstance(plain, list | tuple) else [plain]
-    row = [one.item() if isinstance(one, np.generic) else one for one in row]
-    if not all(isinstance(one, numbers.Real) for one in row):
-        raise TypeError(
-            f"record({name}=...): a number, a string or a row of numbers is needed, "
-            f"not {type(value).__name__}"
-        )
-    row = [_number(one) for one in row]
+    row = [_number(one) for one in (plain if isinstance(plain, list | tuple) else [plain])]
+    if None in row:
+        needed = "a number, a string or a row of numbers is needed"
+        raise TypeError(f"record({name}=...): {needed}, not {type(value).__name__}")
     return row if isinstance(plain, list | tuple) else row[0]
 
 
-def _number(value: numbers.Real) -> float | int | str:
-    """Return a bool, an int or a float; JSON knows no NaN and no infinity, so these become text."""
-    if isinstance(value, numbers.Integral):
-        return value if isinstance(value, bool) else int(value)
-    value = float(value)
-    return value if math.isfinite(value) else str(value)
+def _number(value) -> float | int | str | None:
+    """Return a bool, an int, a float, or text for what JSON does not know; None for no number."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, numbers.Real):
+        return None
+    return float(value) if math.isfinite(value) else str(float(value))
 
 
 def _show(bundle: dict) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import json
 import subprocess
 import sys
 import time
@@ -11,8 +12,7 @@ from tempfile import TemporaryDirectory
 
 from runner.lessons import find_lessons, select_lessons
 from runner.parameters import read_profile
-from runner.quick_nbformat import nbformat
-from runner.sweep_files import FINISHED
+from runner.result import FINISHED
 from utils.paths import NOTEBOOKS
 
 SEED = 2026
@@ -43,7 +43,9 @@ def _measure(way: str, first: float, run: Callable, path: Path, *work) -> float:
         start = time.perf_counter()
         mean_of_a_run = run(Path(folder), path, *work)
         seconds = time.perf_counter() - start
-        cells = [_seconds_in_cells(found) for found in Path(folder).glob(f"runs/*/{path.name}")]
+        made = set(Path(folder).glob(f"runs/*/{path.name}"))
+        made -= set(Path(folder).glob("runs/lessons/*"))  # the copies that were executed
+        cells = [_seconds_in_cells(notebook) for notebook in made]
     over = mean_of_a_run - sum(cells) / len(cells)
     print(
         f"{way:24s} {seconds:8.1f} {(first or seconds) / seconds:6.2f} {over:32.1f}", flush=True
@@ -78,8 +80,8 @@ def _sweep(folder: Path, path: Path, changes: dict, seeds: range) -> float:
 
 
 def _seconds_in_cells(notebook: Path) -> float:
-    cells = nbformat.read(notebook, as_version=4).cells
-    return sum(cell.metadata.papermill.duration or 0 for cell in cells)
+    cells = json.loads(notebook.read_bytes())["cells"]
+    return sum(cell["metadata"]["papermill"]["duration"] or 0 for cell in cells)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,13 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from jupyter_client.manager import start_new_kernel
+from jupyterlab import labapp
 
+import utils
 from runner import lab
 from runner.cli import main
-from utils import files
+from utils.errors import InputError
 
 SERVE = """
 import sys
@@ -264,30 +267,79 @@ def test_interruption_before_the_record_is_written_loses_nothing(course, mine, m
     }
 
 
+def refusal(course, working_copy, capsys) -> str:
+    """The one line with which the course cannot be opened."""
+    with pytest.raises(InputError) as caught:
+        lab.open_lab([], course, working_copy)
+    assert capsys.readouterr().out == ""
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 def test_folder_that_cannot_be_written_ends_in_one_clear_line(
     course, tmp_path, capsys, monkeypatch
 ):
-    def read_only(**options):  # not chmod: it does not stop root, who runs some CIs
-        raise PermissionError(13, "Permission denied", str(options["dir"]))
+    def read_only(path, _):  # not chmod: it does not stop root, who runs some CIs
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(files, "NamedTemporaryFile", read_only)
-    assert lab.open_lab([], course, tmp_path / "my_lessons") == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
+    monkeypatch.setattr(lab, "write_file", read_only)
+    line = refusal(course, tmp_path / "my_lessons", capsys)
     for part in (
         str(tmp_path / "my_lessons"),
         "Permission denied",
         "Make that folder writable",
     ):
-        assert part in captured.err
+        assert part in line
 
 
 def test_file_in_the_place_of_the_folder_ends_in_one_clear_line(course, tmp_path, capsys):
     (tmp_path / "my_lessons").write_text("not a folder")
-    assert lab.open_lab([], course, tmp_path / "my_lessons") == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    refusal(course, tmp_path / "my_lessons", capsys)
     assert (tmp_path / "my_lessons").read_text() == "not a folder"
+
+
+def test_the_first_start_opens_the_first_lesson_and_arguments_come_first(
+    course, tmp_path, monkeypatch
+):
+    opened = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr(labapp, "main", opened.append)
+    lab.open_lab([], course, tmp_path / "mine")
+    lab.open_lab([], course, tmp_path / "mine")
+    lab.open_lab(["--no-browser"], course, tmp_path / "another")
+    assert [arguments[1:] for arguments in opened] == [
+        ["01_basics.ipynb"],
+        [],
+        ["--no-browser"],
+    ]
+
+
+@pytest.mark.parametrize("before", ["", "elsewhere"])
+def test_a_kernel_imports_the_courses_utils_whatever_lies_beside_the_lesson(
+    course, tmp_path, monkeypatch, before
+):
+    said = []
+
+    def start_a_kernel(_):
+        manager, client = start_new_kernel()
+        try:
+            client.execute_interactive(
+                "import utils, sys; print(utils.__file__, 'elsewhere' in str(sys.path))",
+                output_hook=lambda message: said.append(message["content"].get("text", "")),
+                timeout=30,
+            )
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "utils.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", before)
+    monkeypatch.setattr(labapp, "main", start_a_kernel)
+    lab.open_lab([], course, tmp_path / "mine")
+    assert "".join(said).split() == [utils.__file__, str(bool(before))]
 
 
 def test_the_command_opens_the_projects_lessons_with_the_arguments_given(monkeypatch):

@@ -270,6 +270,14 @@ def test_a_wrong_profile_is_refused(tmp_path, parameters, text, expected):
     assert message(read_profile, path, "quick", {"01_basics": parameters}).startswith(expected)
 
 
+def test_a_profile_is_refused_where_its_numbers_are_not_the_lessons(tmp_path, parameters):
+    path = tmp_path / "profiles.yml"
+    path.write_text('quick: {"01": {epochs: 2}}')
+    both = {"01_basics": parameters, "01_basics-Copy1": parameters}
+    expected = "profiles.yml: two lessons have one number: 01_basics, 01_basics-Copy1"
+    assert message(read_profile, path, "quick", both) == expected
+
+
 def test_a_missing_profile_file_is_named(tmp_path):
     assert message(read_profile, tmp_path / "profiles.yml", "quick", {}).startswith(
         "profiles.yml cannot be read"

@@ -4,8 +4,7 @@ import pytest
 from helpers import HOLDS, write_lesson
 from papermill.iorw import papermill_io
 
-from runner import cli as __main__
-from runner import storage
+from runner import cli, storage
 from utils.errors import InputError
 
 SECRET = "signature=hush"
@@ -41,37 +40,40 @@ def stored(memory, tmp_path, monkeypatch):
     path = tmp_path / "01_stored.ipynb"
     memory.files[f"memory://in/01_stored.ipynb?{SECRET}"] = path.read_text()
     path.rename(tmp_path / "02_here.ipynb")
-    monkeypatch.setattr(__main__, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(__main__, "_interrupt_once", lambda: None)
+    monkeypatch.setattr(storage, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(cli, "_interrupt_once", lambda: None)
     return [f"memory://in/01_stored.ipynb?{SECRET}", "--notebooks", str(tmp_path)]
 
 
 def test_a_lesson_from_a_storage_is_run_and_its_run_copied_there(memory, stored, capsys):
     output = ["--output", f"memory://out/?{SECRET}"]
-    assert __main__.main(["run", *stored, *output, "-p", "epochs=2"]) == 0
+    assert cli.main(["run", *stored, *output, "-p", "epochs=2"]) == 0
     output = capsys.readouterr().out
     assert "01_stored  ok" in output
     assert "Copied to memory://out/\n" in output
     names = {address.removeprefix("memory://out/") for address in memory.files}
     (time,) = {name.split("/")[0] for name in names if name.endswith("results.csv?" + SECRET)}
-    files = ["01_stored.html", "01_stored.ipynb", "01_stored.log", "index.html", "results.csv"]
+    files = ["index.html", "results.csv", "batch.json"]
+    files += [f"01_stored/01_stored.{ending}" for ending in ("html", "ipynb", "log")]
+    files += ["01_stored/result.json"]
     assert {f"{time}/{name}?{SECRET}" for name in files} | {
         f"keras-by-experiment.txt?{SECRET}"
     } < names
     table = memory.files[f"memory://out/{time}/results.csv?{SECRET}"]
-    assert table.splitlines()[1].startswith("01_stored,ok,")
+    assert table.splitlines()[1].startswith("01_stored,01_stored,ok,")
 
 
 def test_a_sweep_of_a_lesson_from_a_storage(memory, stored, tmp_path, capsys):
     sweep = ["sweep", *stored, "-g", "epochs=1,2"]
-    assert __main__.main([*sweep, "--dry-run"]) == 0
+    assert cli.main([*sweep, "--dry-run"]) == 0
     assert capsys.readouterr().out.endswith("2 runs of 01_stored\n")
-    assert __main__.main([*sweep, "--output", "memory://out"]) == 0
+    assert cli.main([*sweep, "--output", "memory://out"]) == 0
+    assert [name for name in memory.files if name.endswith("/points.csv")]
     names = [address for address in memory.files if address.endswith("/01_stored.ipynb")]
     assert sorted(name.split("/")[-2] for name in names)[:2] == ["001", "002"]
     assert "Copied to memory://out" in capsys.readouterr().out
     (folder,) = tmp_path.glob("runs/*")
-    assert __main__.main([*sweep, "--resume", str(folder), "--dry-run"]) == 0
+    assert cli.main([*sweep, "--resume", str(folder), "--dry-run"]) == 0
     assert capsys.readouterr().out.endswith("0 runs of 01_stored\n")
 
 
@@ -80,20 +82,20 @@ def test_a_sweep_of_a_lesson_from_a_storage(memory, stored, tmp_path, capsys):
     [
         ("memory://in/02_none.ipynb", "cannot be read: KeyError"),
         (
-            "s3://bucket/01.ipynb",
+            "s3://bucket/01_x.ipynb",
             "cannot be read: PapermillOptionalDependencyException: The boto3",
         ),
     ],
 )
 def test_a_lesson_that_is_not_there_is_named(memory, tmp_path, address, expected):
     with pytest.raises(InputError, match=f"{address} {expected}"):
-        storage.fetch(address, tmp_path)
+        storage.fetch_lesson(address)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_lesson_is_named(memory, stored, capsys):
     memory.files["memory://in/notes.ipynb"] = "{}"
-    assert __main__.main(["run", "memory://in/notes.ipynb", *stored[1:]]) == 2
+    assert cli.main(["run", "memory://in/notes.ipynb", *stored[1:]]) == 2
     expected = "error: notes.ipynb is no lesson's name; 01_basics.ipynb would be one\n"
     assert capsys.readouterr().err == expected
 
@@ -103,7 +105,7 @@ def test_two_lessons_of_one_name_are_refused(memory, stored, tmp_path, capsys, o
     (text,) = memory.files.values()
     memory.files["memory://in/01_stored.ipynb"] = text
     write_lesson(tmp_path, "01_stored", [HOLDS])
-    assert __main__.main(["run", *stored, other]) == 2
+    assert cli.main(["run", *stored, other]) == 2
     assert capsys.readouterr().err.startswith("error: two lessons have ")
     assert not (tmp_path / "runs").exists()
 
@@ -111,12 +113,12 @@ def test_two_lessons_of_one_name_are_refused(memory, stored, tmp_path, capsys, o
 def test_a_signature_is_secret_even_where_a_long_message_is_cut(memory, tmp_path):
     memory.read = lambda address: {}["-" * 250 + address]
     with pytest.raises(InputError) as caught:
-        storage.fetch(f"memory://in/01_none.ipynb?{SECRET * 3}", tmp_path)
+        storage.fetch_lesson(f"memory://in/01_none.ipynb?{SECRET * 3}")
     assert "sig" not in str(caught.value)
 
 
 def test_an_output_that_refuses_is_told_before_anything_runs(stored, tmp_path, capsys):
-    assert __main__.main(["run", *stored, "--output", f"memory://locked?{SECRET}"]) == 2
+    assert cli.main(["run", *stored, "--output", f"memory://locked?{SECRET}"]) == 2
     error = capsys.readouterr().err
     assert "memory://locked/keras-by-experiment.txt cannot be written: PermissionError" in error
     assert "hush" not in error

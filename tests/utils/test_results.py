@@ -87,3 +87,43 @@ def test_what_was_shown_is_found_again_in_the_saved_notebook(shown, tmp_path):
         ("broken", False),
     ]
     assert records == {"loss": 0.5, "accuracy": 0.75}
+
+
+MALFORMED = [
+    None,
+    [],
+    "text",
+    {"data": None},
+    {"data": []},
+    *(
+        {"data": {results.CLAIM: claim}}
+        for claim in (None, [], "text", {}, {"text": "no holds"})
+    ),
+    *(
+        {"data": {results.CLAIM: {"text": "text", "holds": holds}}}
+        for holds in (1, None, "yes")
+    ),
+    {"data": {results.CLAIM: {"text": ["text"], "holds": True}}},
+    *({"data": {results.RECORD: record}} for record in (None, [], [["loss", 1]], 0.5, {1: 2})),
+    *({"data": {results.RECORD: {"loss": value}}} for value in (None, {}, [None], [[1]])),
+    {"data": {results.RECORD: {"accuracy": 1.0, "loss": {}}}},
+]
+
+
+@pytest.mark.parametrize("output", MALFORMED, ids=str)
+def test_what_another_program_put_into_a_notebook_is_skipped(output):
+    whole = {"data": {results.CLAIM: {"text": "kept", "holds": True}, results.RECORD: {"x": 1}}}
+    cells = [{"outputs": [output, whole]}, {"outputs": None}, {"cell_type": "markdown"}]
+    assert results.collect({"cells": cells}) == ([{"text": "kept", "holds": True}], {"x": 1})
+
+
+def test_records_of_all_kinds_are_found():
+    records = {
+        "loss": 0.5,
+        "steps": 3,
+        "kept": True,
+        "by_epoch": [0.5, "nan"],
+        "source": "real",
+    }
+    cells = [{"outputs": [{"data": {results.RECORD: records}}]}]
+    assert results.collect({"cells": cells}) == ([], records)

@@ -10,7 +10,10 @@ from sklearn.metrics import confusion_matrix
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from utils.sources import stand_ins
+from utils.data import STAND_INS
+
+GARMENTS, DIGITS = STAND_INS["fashion_mnist"], STAND_INS["mnist"]
+NEWSWIRES = STAND_INS["reuters"]
 
 
 def in_time(draw):
@@ -23,25 +26,26 @@ def in_time(draw):
 
 @pytest.fixture(scope="module")
 def garments():
-    return in_time(stand_ins.garments)
+    return in_time(GARMENTS.draw)
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return in_time(stand_ins.digits)
+    return in_time(DIGITS.draw)
 
 
 @pytest.fixture(scope="module")
 def newswires():
-    return in_time(stand_ins.newswires)
+    return in_time(NEWSWIRES.draw)
 
 
 @pytest.fixture
 def draw_small(monkeypatch):
     """Draw 30 images of each class in place of 6,000."""
-    for name in ("FASHION_TRAIN", "FASHION_TEST", "MNIST_TRAIN", "MNIST_TEST"):
-        monkeypatch.setattr(stand_ins, f"{name}_COUNTS", [30] * 10)
-    return lambda name, seed: getattr(stand_ins, name)(seed)
+    for module in (GARMENTS, DIGITS):
+        monkeypatch.setattr(module, "COUNTS", {"train": [30] * 10, "test": [30] * 10})
+    modules = {"garments": GARMENTS, "digits": DIGITS, "newswires": NEWSWIRES}
+    return lambda name, seed: modules[name].draw(seed)
 
 
 def layout(arrays):
@@ -134,7 +138,7 @@ def test_digits_are_laid_out_as_in_mnist(digits):
 
 
 def test_no_handwritten_original_is_used_twice():
-    parts = stand_ins.split_originals()
+    parts = DIGITS.split_originals()
     train, test = ({image.tobytes() for image in images} for images, _ in parts.values())
     assert len(train) + len(test) == 1797
     assert not train & test
@@ -142,11 +146,11 @@ def test_no_handwritten_original_is_used_twice():
 
 
 def test_each_part_of_the_digits_uses_its_own_originals(draw_small, monkeypatch):
-    parts = stand_ins.split_originals()
+    parts = DIGITS.split_originals()
     images, labels = parts["test"]
     blocks = {"train": parts["train"], "test": (np.full_like(images, 16), labels)}
     before = draw_small("digits", 0)
-    monkeypatch.setattr(stand_ins, "split_originals", lambda: blocks)
+    monkeypatch.setattr(DIGITS, "split_originals", lambda: blocks)
     after = draw_small("digits", 0)
     assert after["x_train"].tobytes() == before["x_train"].tobytes()
     assert after["x_test"].mean() > 2 * before["x_test"].mean()

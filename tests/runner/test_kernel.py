@@ -7,11 +7,10 @@ import sys
 
 import nbformat
 import pytest
-from helpers import write_lesson
+from helpers import one_run
 
-from runner import lessons
-from runner import process as runs
 from runner.kernel import can_fork
+from runner.pool import THREADS
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are not forked here")
 
@@ -39,38 +38,33 @@ plt.show()"""
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory):
+def run(tmp_path_factory):
     """What came out of a run of START, TRAIN and PICTURE with one thread."""
     folder = tmp_path_factory.mktemp("forked")
     record = "record(loss=loss, data_source='stand-in')"
-    write_lesson(folder, "01_tiny", [START, TRAIN + record, PICTURE])
-    (lesson,) = lessons.find_lessons(folder)
-    result = runs.Result(lesson, {})
-    environment = dict.fromkeys(runs.THREADS, "1")
-    runs.execute(result, folder, 100, bar=False, environment=environment)
-    return result
+    return one_run(folder, [START, TRAIN + record, PICTURE], **dict.fromkeys(THREADS, "1"))
 
 
-def test_it_starts_with_tensorflow_and_otherwise_like_any_kernel(result):
-    assert (result.status, result.error) == ("ok", "")
-    assert [claim["text"] for claim in result.claims if not claim["holds"]] == []
-    assert len(result.claims) == 5
+def test_it_starts_with_tensorflow_and_otherwise_like_any_kernel(run):
+    assert (run.status, run.error) == ("ok", "")
+    assert [claim["text"] for claim in run.claims if not claim["holds"]] == []
+    assert len(run.claims) == 5
 
 
-def test_it_trains_to_the_numbers_of_a_process_of_its_own(result):
+def test_it_trains_to_the_numbers_of_a_process_of_its_own(run):
     code = TRAIN + "print(json.dumps(loss))"
-    environment = os.environ | dict.fromkeys(runs.THREADS, "1")
+    environment = os.environ | dict.fromkeys(THREADS, "1")
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, check=True
     )
-    assert result.records["loss"] == json.loads(done.stdout.splitlines()[-1])
+    assert run.records["loss"] == json.loads(done.stdout.splitlines()[-1])
 
 
-def test_it_draws_into_the_notebook_and_greets_nowhere(result):
-    notebook = nbformat.read(result.lesson.path, as_version=4)
+def test_it_draws_into_the_notebook_and_greets_nowhere(run):
+    notebook = nbformat.read(run.notebook, as_version=4)
     outputs = [output for cell in notebook.cells[1:] for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 1
     (printed,) = [output for output in outputs if output.output_type == "stream"]
     assert printed.name == "stdout"
     assert printed.text.startswith("Python 3.")  # what setup() says; no word before it
-    assert "oneDNN" not in result.lesson.path.with_suffix(".log").read_text()
+    assert "oneDNN" not in run.notebook.with_suffix(".log").read_text()

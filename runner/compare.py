@@ -1,0 +1,85 @@
+"""What differs between two batches? The points that both have, record by record, claim by claim."""
+
+from collections.abc import Iterator
+from itertools import chain
+from math import hypot, sqrt
+from pathlib import Path
+
+from runner import report
+from runner.plots import Mean
+from runner.report import Section, means, name_point, verdict
+from runner.result import Run, by_point, load
+from utils.errors import InputError
+
+MOST_ROWS = 40  # of a table on the screen; the page has all
+
+
+def write_comparison(first: Path, second: Path) -> tuple[str, Path]:
+    """Return what differs as text, and the page of it, which is written into ``second``.
+
+    Raises:
+        InputError: if a folder holds no runs, or they have no point in common.
+        OSError: if ``second`` can't be written to.
+    """
+    old, new = [_points(folder) for folder in (first, second)]
+    both = [(old[point], new[point]) for point in old if point in new]
+    if not both:
+        raise InputError(f"{first} and {second} have no point in common")
+    a, b = [folder.resolve().name for folder in (first, second)]
+    axes = report.varying([point[0] for point in (old | new).values()])
+    axes.pop("seed", None)
+    changes = [row for pair in both for row in _changes(*pair, axes)]
+    changes.sort(key=lambda row: row[-1], reverse=True)  # first what is marked
+    head = ["point", "record", a, b, "change ± standard error", "runs", "beyond 2 errors"]
+    flips = [row for pair in both for row in _flips(*pair, axes)]
+    only = [*_only(a, old, new, axes), *_only(b, new, old, axes)]
+    sections = [
+        Section("Claims that hold in only one", ["point", "claim", a, b], flips),
+        Section("Means ± standard deviations", head, changes),
+        Section("What only one has", ["batch", "what", "such as"], only),
+    ]
+    page, intro = second / f"compare-{a}.html", f"Points in both: {len(both)}."
+    about = {"title": f"{a} and {b}", "intro": intro, "files": ["index.html"]}
+    report.write_page(page, **about, sections=sections)
+    told = [(one.title, [one.head, *one.rows[:MOST_ROWS]]) for one in sections if one.rows]
+    texts = [f"{title}\n{report.in_columns(rows)}" for title, rows in told]
+    return "\n\n".join([intro, *texts]), page
+
+
+def _points(folder: Path) -> dict[tuple, list[Run]]:
+    """Return the runs that were kept in a folder, by their points; raises InputError if none."""
+    kept = [load(path.parent) for path in sorted(folder.glob("*/result.json"))]
+    if not any(kept):
+        raise InputError(f"{folder} holds no runs")
+    return {runs[0].point: runs for runs in by_point(filter(None, kept))}
+
+
+def _flips(old: list[Run], new: list[Run], axes: dict) -> Iterator[list]:
+    """Yield a row for each claim that holds in all runs here and not in all there."""
+    for claim in dict.fromkeys(claim["text"] for run in old for claim in run.claims):
+        told = [verdict(old, claim), verdict(new, claim)]
+        if told.count("✓") == 1 and "—" not in told:
+            yield [name_point(old[0], axes), claim, *told]
+
+
+def _changes(old: list[Run], new: list[Run], axes: dict) -> Iterator[list]:
+    """Yield a row for each record, with a mark where chance alone would seldom do that."""
+    records = report.order_records(name for run in old for name in run.singles)
+    was, now = means(old, records), means(new, records)
+    for name in (name for name in was if name in now):
+        a, b = was[name], now[name]
+        can_judge = a.std is not None and b.std is not None  # there are repeats
+        error = hypot(a.std / sqrt(a.n), b.std / sqrt(b.n)) if can_judge else None
+        mark = "≠" if can_judge and abs(b.mean - a.mean) > 2 * error else ""
+        change = Mean(b.mean - a.mean, error, 0)
+        yield [name_point(old[0], axes), name, a, b, change, f"{a.n}, {b.n}", mark]
+
+
+def _only(name: str, mine: dict, other: dict, axes: dict) -> Iterator[list[str]]:
+    """Yield a row for the points, and one for the versions, that the other batch has not."""
+    points = [name_point(mine[point][0], axes) for point in mine if point not in other]
+    made, others = [report.versions(chain(*batch.values())) for batch in (mine, other)]
+    versions = [version for version in made if version not in others]
+    for what, found in (("points", points), ("versions", versions)):
+        if found:
+            yield [name, f"{what}: {len(found)}", ", ".join(found[:3])]

@@ -1,0 +1,49 @@
+"""What each run would wait for: imported once by the process from which runs are forked."""
+
+import contextlib
+import gc
+import os
+import sys
+from importlib import import_module
+
+from runner.kernel import can_fork
+from utils.session import load_tensorflow
+
+ASKED = "COURSE_PRELOAD"  # set while that process starts; another import of this module does nothing
+
+
+def preload() -> None:
+    """Import papermill and, where kernels are forked, all that a kernel needs."""
+    # jsonschema looks for a grammar that takes two seconds to build and checks addresses in other
+    # alphabets, which no notebook's schema has. None in this place means: not installed.
+    sys.modules["rfc3987_syntax"] = None
+    import_module("nbformat")
+    del sys.modules["rfc3987_syntax"]
+    import_module("runner.engine")
+    with contextlib.suppress(Exception):  # no page then, but runs
+        import_module("nbconvert")
+    import_module("tqdm.auto")  # before ipykernel, which it takes for a notebook
+    if can_fork():
+        _load_a_kernels_modules()
+    gc.freeze()  # the collector need not look at all this again, in any run
+
+
+def _load_a_kernels_modules() -> None:
+    # A process should have one thread when it is forked; these libraries start theirs when they
+    # are imported.
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    given = {name: os.environ[name] for name in threads if name in os.environ}
+    os.environ |= dict.fromkeys(threads, "1")
+    # as ipykernel sets it: Keras imports Matplotlib, which reads it then
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    # A lesson that imports what is broken here tells of it; one that does not need it can run.
+    with contextlib.suppress(Exception):
+        load_tensorflow()
+    import_module("ipykernel.kernelapp")
+    for name in threads:
+        del os.environ[name]
+    os.environ |= given
+
+
+if os.environ.pop(ASKED, None):
+    preload()

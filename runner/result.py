@@ -1,0 +1,161 @@
+"""What is a run, and what came of it? The answer is kept in its folder, as ``result.json``."""
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from statistics import fmean, stdev
+
+from utils.files import write_file
+
+Value = int | float | str | bool
+RESULT = "result.json"
+
+
+class Status(StrEnum):
+    """What became of a run, in one word or two."""
+
+    OK = "ok"
+    CLAIM_FAILED = "claim failed"
+    INCOMPLETE = "incomplete"
+    CELL_RAISED = "cell raised"
+    KERNEL_DIED = "kernel died"
+    WORKER_DIED = "worker died"
+    NOT_SAVED = "not saved"
+    TIME_LIMIT = "time limit"
+    INTERRUPTED = "interrupted"
+    NOT_RUN = "not run"
+
+
+FINISHED = {Status.OK, Status.CLAIM_FAILED}  # measured: another run would measure the same
+
+
+@dataclass
+class Run:
+    """A lesson, its values, a folder; and what came of it.
+
+    ``values`` are of all parameters, ``changes`` of those that are not the lesson's own. ``source``
+    is executed and never written to. ``error`` is one line, or empty. ``records`` are numbers,
+    texts, and curves: rows of numbers, one an epoch.
+    """
+
+    lesson: str
+    title: str
+    source: Path
+    folder: Path
+    values: dict[str, Value]
+    changes: dict[str, Value]
+    status: Status = Status.NOT_RUN
+    seconds: float = 0.0
+    error: str = ""
+    claims: list[dict] = field(default_factory=list)  # {"text": str, "holds": bool}
+    records: dict[str, Value | list] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def notebook(self) -> Path:
+        """The executed notebook; its page lies beside it."""
+        return self.folder / self.source.name
+
+    @property
+    def point(self) -> tuple:
+        """What runs that differ in nothing but the seed have in common."""
+        return self.lesson, *((name, v) for name, v in self.values.items() if name != "seed")
+
+    @property
+    def problems(self) -> list[str]:
+        """The error, if any, and the claims that did not hold."""
+        failed = [f"✗ {claim['text']}" for claim in self.claims if not claim["holds"]]
+        return [text for text in [self.error, *failed] if text]
+
+    @property
+    def singles(self) -> dict[str, Value]:
+        """The records that are one value each, but for the data source."""
+        curves = self.curves
+        return {n: v for n, v in self.records.items() if n != "data_source" and n not in curves}
+
+    @property
+    def curves(self) -> dict[str, list]:
+        return {name: row for name, row in self.records.items() if isinstance(row, list)}
+
+    @property
+    def kept(self) -> str:
+        """The claims that hold, of all that were made: ``26/27``."""
+        return f"{sum(claim['holds'] for claim in self.claims)}/{len(self.claims)}"
+
+
+def save(run: Run) -> None:
+    """Keep the run beside its notebook, a power cut later too; raises OSError."""
+    content = {name: v for name, v in asdict(run).items() if name not in ("source", "folder")}
+    write_file(run.folder / RESULT, as_json(content))
+    for path in (run.folder / RESULT, run.notebook):
+        if path.exists():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def load(folder: Path) -> Run | None:
+    """Return the run that was kept in ``folder``, if there is a whole one."""
+    try:
+        content = json.loads((folder / RESULT).read_bytes())
+        content["status"] = Status(content["status"])
+        return Run(source=folder / f"{content['lesson']}.ipynb", folder=folder, **content)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def by_point(runs: Iterable[Run]) -> list[list[Run]]:
+    """Return the runs of each point, the points in the order of their first runs."""
+    points = {}
+    for run in runs:
+        points.setdefault(run.point, []).append(run)
+    return list(points.values())
+
+
+def measured(runs: Iterable[Run], record: str) -> list[float]:
+    """Return what the finished runs measured as ``record``, where it is a finite number."""
+    found = [run.singles.get(record) for run in runs if run.status in FINISHED]
+    return [v for v in found if type(v) in (int, float) and math.isfinite(v)]
+
+
+def spread(numbers: list[float]) -> tuple[float, float | None]:
+    """Return mean and standard deviation (of a sample), which one number alone does not have."""
+    return fmean(numbers), stdev(numbers) if len(numbers) > 1 else None
+
+
+def in_words(values: dict[str, Value]) -> str:
+    """Return ``depth=5 activation=relu``, or what stands for a run that changes nothing."""
+    from utils.results import in_short  # not at the top: `course list` needs no NumPy
+
+    return " ".join(f"{n}={in_short(v)}" for n, v in values.items()) or "(nothing changed)"
+
+
+def count_words(runs: list[Run]) -> str:
+    """Return ``3 ok, 1 time limit``."""
+    found = [run.status for run in runs]
+    return ", ".join(f"{found.count(status)} {status}" for status in Status if status in found)
+
+
+def exit_code(runs: list[Run]) -> int:
+    """Return 0 if every run is ok, 130 (as shells do) if some were interrupted, else 1."""
+    found = {run.status for run in runs}
+    if found & {Status.INTERRUPTED, Status.NOT_RUN}:
+        return 130
+    return 0 if found == {Status.OK} else 1
+
+
+def one_line(text: str) -> str:
+    """Join the lines of a text and cut it at 300 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else line[:299] + "…"
+
+
+def as_json(content) -> bytes:
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()

@@ -1,0 +1,510 @@
+"""A batch with tiny lessons, real workers and real kernels, and what goes wrong in one."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import nbformat
+import pytest
+from helpers import HOLDS, command, is_gone, kernels, rows, wait_until, write_lesson
+
+from runner import batch, cli, lessons, pool, result
+from runner.engine import MOST_TEXT
+from runner.points import plan_points
+
+# A kernel's parents: the process of papermill, the server that forked it, the command or worker.
+KINDS = {
+    "fine": "record(accuracy=units + seed / 10, data_source='stand-in', by_epoch=[0, units])",
+    "loses_process": "psutil.Process(os.getppid()).kill()\ntime.sleep(100)",
+    "loses_kernel": "os._exit(1)",
+    "prints": "for _ in range(100):\n    print('0123456789' * 100_000)",
+    # as on a full disk, a file of papermill's process can't grow any more
+    "fills_disk": "psutil.Process(os.getppid()).rlimit(psutil.RLIMIT_FSIZE, (9000, 9000))\n"
+    "print('0123456789' * 1000)",
+    "sleeps": "tried = Path('../tried').exists()\nPath('../tried').touch()\n"
+    "Path('pid').write_text(str(os.getpid()))\nif not tried:\n    time.sleep(100)",
+    "waits": "Path('pid').write_text(str(os.getpid()))\ntime.sleep(3)",
+}
+PARAMETERS = f"""units: int = 4  # units [1 to 100]
+kind: str = "fine"  # what it does [{" | ".join(KINDS)}]
+seed: int = 0  # start [0 to 9]"""
+IMPORTS = f"import psutil\nfrom pathlib import Path\nKINDS = {KINDS!r}"
+CODE = [IMPORTS, HOLDS, "exec(KINDS[kind])", HOLDS]
+
+
+def start(folder, *arguments):
+    write_lesson(folder, "01_tiny", CODE, PARAMETERS)
+    return subprocess.Popen(
+        command("sweep", folder, "01", *arguments),
+        stdout=-1,
+        stderr=-1,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory):
+    """One sweep in which every kind of run goes wrong: its exit code, output, folder and rows."""
+    folder = tmp_path_factory.mktemp("sweep")
+    kinds = [kind for kind in KINDS if kind != "waits"]
+    sweep = start(folder, "-g", f"kind={','.join(kinds)}", "--time-limit", "20")
+    sweep.output, sweep.errors = sweep.communicate(timeout=200)
+    (sweep.folder,) = folder.glob("runs/*")
+    sweep.rows = {row["parameter.kind"]: row for row in rows(folder)}
+    return sweep
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "error"),
+    [
+        ("fine", "ok", ""),
+        ("loses_process", "worker died", "In [6] exec("),
+        ("loses_kernel", "kernel died", "In [6] exec("),
+        ("prints", "ok", ""),
+        ("fills_disk", "not saved", "In [6] exec("),
+        ("sleeps", "time limit", "In [6] exec("),
+    ],
+)
+def test_each_run_has_the_status_of_what_happened_to_it(troubled, kind, status, error):
+    row = troubled.rows[kind]
+    assert row["status"] == status
+    assert row["error"].startswith(error)
+    assert bool(row["error"]) == bool(error)
+
+
+def test_a_full_disk_leaves_the_notebook_of_before_it_was_full(troubled):
+    assert "[Errno 27] File too large" in troubled.rows["fills_disk"]["error"]
+    run = troubled.folder / troubled.rows["fills_disk"]["run"]
+    assert nbformat.read(run / "01_tiny.ipynb", as_version=4).cells[-1].outputs == []
+    assert not list(run.glob(".*.part"))
+
+
+def test_a_hundred_megabytes_of_text_are_cut(troubled):
+    run = troubled.folder / troubled.rows["prints"]["run"]
+    size = (run / "01_tiny.ipynb").stat().st_size
+    assert MOST_TEXT < size < 1.1 * MOST_TEXT
+    assert "[1,000,000 characters are kept]" in (run / "01_tiny.html").read_text()
+    assert troubled.rows["prints"]["claims_kept"] == "2"  # what comes after is still there
+
+
+def test_the_screen_tells_every_run_and_the_sum(troubled):
+    assert troubled.returncode == 1
+    assert troubled.output.splitlines()[-2:] == [
+        "2 ok, 1 kernel died, 1 worker died, 1 not saved, 1 time limit",
+        f"Pages: {troubled.folder / 'index.html'}",
+    ]
+    assert "Traceback" not in troubled.errors
+    for row in troubled.rows.values():
+        assert f"{row['run']}  kind={row['parameter.kind']}: {row['status']}" in troubled.errors
+
+
+def test_no_kernel_outlives_the_sweep(troubled):
+    (kernel,) = kernels(troubled.folder.parent.parent)
+    assert is_gone(kernel)
+
+
+def test_the_tables_and_the_page_of_a_sweep(tmp_path):
+    sweep = start(tmp_path, "-g", "units=2,4", "--repeat", "2")
+    output, errors = sweep.communicate(timeout=100)
+    assert sweep.returncode == 0
+    assert output.splitlines()[-2] == "4 ok"
+    assert "001  units=2 seed=0: ok, " in errors
+    table = rows(tmp_path)
+    assert [row["record.accuracy"] for row in table] == ["2.0", "2.1", "4.0", "4.1"]
+    assert {row["data_source"] for row in table} == {"stand-in"}
+    assert {row["version.python"] for row in table} == {sys.version.split()[0]}
+    assert {row["parameter.kind"] for row in table} == {"fine"}
+    (page,) = tmp_path.glob("runs/*/index.html")
+    text = page.read_text()
+    assert 'href="004/01_tiny.html"' in text
+    assert (page.parent / "004/01_tiny.html").exists()
+    assert re.search('<img alt="(.*?)"', text)[1].startswith("accuracy over")
+    assert "://" not in text
+    assert list(page.parent.glob("004/*tfevents*"))
+
+
+def test_ctrl_c_ends_the_kernels_and_keeps_what_is_finished(tmp_path):
+    sweep = start(tmp_path, "-g", "kind=fine,waits", "-g", "units=1,2")
+    wait_until(lambda: len(kernels(tmp_path)) == 2, seconds=60)
+    os.killpg(sweep.pid, signal.SIGINT)
+    output, errors = sweep.communicate(timeout=30)
+    assert sweep.returncode == 130
+    assert "Traceback" not in errors
+    assert "2 ok, 2 interrupted" in output
+    assert all(is_gone(kernel) for kernel in kernels(tmp_path))
+
+
+def test_what_a_killed_sweep_has_finished_is_not_done_again(tmp_path, capsys):
+    sweep = start(tmp_path, "-g", "kind=fine,sleeps")
+    wait_until(
+        lambda: kernels(tmp_path) and any(row["seconds"] != "0.0" for row in rows(tmp_path)), 60
+    )
+    (folder,) = tmp_path.glob("runs/*")
+    resume = ["sweep", "--resume", str(folder), "--notebooks", str(tmp_path)]
+    assert cli.main(resume) == 2  # while the first is at work
+    assert "another batch is at work there" in capsys.readouterr().err
+    sweep.kill()
+    sweep.communicate()
+    wait_until(lambda: all(is_gone(kernel) for kernel in kernels(tmp_path)))
+    before = (folder / "001/01_tiny.ipynb").stat().st_mtime_ns
+
+    assert cli.main([*resume, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "   1  kind=fine  finished",
+        "   2  kind=sleeps",
+        "1 run of 01_tiny",
+    ]
+    done = subprocess.run(command("sweep", tmp_path, "--resume", str(folder)), check=False)
+    assert done.returncode == 0
+    assert [row["status"] for row in rows(tmp_path)] == ["ok", "ok"]
+    assert (folder / "001/01_tiny.ipynb").stat().st_mtime_ns == before
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """A sweep of which nothing was run yet."""
+    write_lesson(tmp_path, "01_tiny", CODE, PARAMETERS)
+    (lesson,) = lessons.find_lessons(tmp_path)
+    points = plan_points(lesson, {}, ["units=1,2"], None, 1)
+    folder = batch.start(tmp_path / "made", [batch.new_run(lesson, point) for point in points])
+    folder.rename(tmp_path / "runs")
+    return tmp_path
+
+
+def resume(folder, capsys, *arguments):
+    """Go on with the sweep in runs/; return exit code, lines, and the error but for the folder."""
+    runs = folder / "runs"
+    code = cli.main(["sweep", *arguments, "--resume", str(runs), "--notebooks", str(folder)])
+    output = capsys.readouterr()
+    error = output.err.removeprefix("error: ").strip().removeprefix(f"{runs}").lstrip(": ")
+    assert error.count("\n") == 0
+    return code, output.out.splitlines(), error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["01", "-g", "units=1,3"], "holds other runs; without lessons, -g and -p it goes on"),
+        (
+            ["01", "-g", "units=1,2", "-p", "seed=1"],
+            "holds other runs; without lessons, -g and -p it goes on",
+        ),
+        (["--time-limit", "0"], "--time-limit 0: not seconds, a week at most"),
+        (["--at-once", "0"], "--at-once 0: not a number of runs"),
+        (["-p", "seed=1"], "nothing varies: -g name=value,value, --grid FILE or --repeat N"),
+    ],
+)
+def test_a_sweep_does_not_go_on_with_other_runs(planned, capsys, arguments, expected):
+    assert resume(planned, capsys, *arguments) == (2, [], expected)
+
+
+def test_a_sweep_goes_on_with_the_same_runs_and_after_a_change_of_prose(planned, capsys):
+    path = planned / "01_tiny.ipynb"
+    path.write_text(path.read_text().replace("One sentence.", "Another sentence."))
+    for arguments in (["01", "-g", "units=1,2"], []):
+        code, lines, error = resume(planned, capsys, *arguments, "--dry-run")
+        assert (code, lines[-1], error) == (0, "2 runs of 01_tiny", "")
+
+
+def test_a_sweep_does_not_go_on_with_other_code(planned, capsys):
+    path = planned / "01_tiny.ipynb"
+    path.write_text(path.read_text().replace("it holds", "it still holds"))
+    expected = "the code of 01_tiny has changed since; start anew"
+    assert resume(planned, capsys) == (2, [], expected)
+
+
+def test_what_a_folder_holds_is_not_executed(planned, capsys):
+    """Somebody gave it to you, or changed the copy in it: the course's own lesson is run."""
+    changed = (planned / "01_tiny.ipynb").read_text().replace("it holds", "changed")
+    (planned / "runs/lessons").mkdir()
+    (planned / "runs/lessons/01_tiny.ipynb").write_text(changed)
+    done = subprocess.run(
+        command("sweep", planned, "--resume", str(planned / "runs")),
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == 0
+    run = result.load(planned / "runs/001")
+    assert [claim["text"] for claim in run.claims] == ["it holds", "it holds"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"units"', '"unitz"', "01_tiny: no parameter 'unitz' (did you mean 'units'?)"),
+        (": 2", ": 2000", "01_tiny: units=2000 is not an int from 1 to 100"),
+        ('"01_tiny"', '"02_tiny"', "no lesson '02_tiny' (did you mean '01_tiny'?)"),
+    ],
+)
+def test_a_plan_is_checked_before_it_goes_on(planned, capsys, old, new, expected):
+    plan = planned / "runs/batch.json"
+    plan.write_text(plan.read_text().replace(old, new))
+    code, lines, error = resume(planned, capsys)
+    assert (code, lines) == (2, [])
+    assert expected in error
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"code": {}, "runs": [1]}', None])
+def test_a_folder_without_a_batch_is_refused(planned, capsys, text):
+    (planned / "runs/batch.json").unlink()
+    if text is not None:
+        (planned / "runs/batch.json").write_text(text)
+    code, _, error = resume(planned, capsys)
+    assert code == 2
+    assert error.startswith("holds no batch: batch.json: ")
+
+
+def finished_runs(folder):
+    (lesson,) = lessons.find_lessons(folder)
+    runs = batch.resume(folder / "runs", {"01_tiny": lesson})
+    return [run.name for run in runs if run.status in result.FINISHED]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"status": "time limit"}', '{"status": "?"}'])
+def test_a_run_without_a_whole_result_is_not_finished(planned, text):
+    (lesson,) = lessons.find_lessons(planned)
+    assert finished_runs(planned) == []
+    runs = batch.resume(planned / "runs", {"01_tiny": lesson})
+    for run, content in zip(runs, (text, None), strict=True):
+        run.folder.mkdir()
+        run.notebook.touch()
+        run.status = result.Status.OK
+        result.save(run)
+        if content is not None:
+            (run.folder / "result.json").write_text(content)
+    assert finished_runs(planned) == ["002"]
+    (planned / "runs/002/01_tiny.ipynb").unlink()
+    assert finished_runs(planned) == []
+
+
+def test_a_folder_of_other_values_is_not_taken_for_finished(planned):
+    (lesson,) = lessons.find_lessons(planned)
+    first, second = batch.resume(planned / "runs", {"01_tiny": lesson})
+    first.folder.mkdir()
+    first.notebook.touch()
+    first.status, first.values = result.Status.OK, second.values
+    result.save(first)
+    assert finished_runs(planned) == []
+
+
+def test_the_lock_is_one_that_a_shared_file_system_gives(planned, monkeypatch):
+    """NFS answers "Bad file descriptor" to an exclusive lock on a file opened to be read."""
+    locked = []
+    monkeypatch.setattr(fcntl, "flock", lambda file, _: locked.append(file.mode))
+    with batch._alone_in(planned / "runs"):
+        assert locked == ["rb+"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), TypeError("odd")])
+def test_a_report_that_fails_does_not_end_the_batch(planned, capsys, monkeypatch, error):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(batch, "write_report", fails)
+    (lesson,) = lessons.find_lessons(planned)
+    runs = batch.resume(planned / "runs", {"01_tiny": lesson})
+    assert batch._report(planned / "runs", runs, None, final=True) is False
+    assert capsys.readouterr().err == f"runs: no report: {error}\n"
+
+
+def test_reports_keep_their_distance_and_hold_up_no_run(planned, monkeypatch):
+    (lesson,) = lessons.find_lessons(planned)
+    runs = [batch.new_run(lesson, {"units": units}) for units in range(1, 41)]
+    folder = batch.start(planned / "made", runs)
+    said = []
+
+    def submit(run, time_limit):
+        future = Future()
+        threading.Timer(0.05, future.set_result, [run]).start()
+        said.append(run.name)
+        return future
+
+    @contextmanager
+    def fake(*_):
+        yield submit, lambda: 1
+
+    monkeypatch.setattr(pool, "here", fake)
+    monkeypatch.setattr(batch, "REPORT_SECONDS", 0.5)
+    monkeypatch.setattr(batch, "write_report", lambda *_, final: said.append(final))
+    assert batch.work(folder, runs, 60)
+    assert said[0] is False
+    assert said[-1] is True
+    assert said[1:3] == ["001", "002"]  # the second is handed out before the first is reported
+    assert said[3] is False
+    assert said.count(False) < 8  # 40 runs in two seconds or more
+
+
+def test_batches_of_the_same_second_have_folders_of_their_own(planned):
+    (lesson,) = lessons.find_lessons(planned)
+    run = batch.new_run(lesson, {})
+    folders = [batch.start(planned / "many", [run]) for _ in range(4)]
+    assert len(set(folders)) == 4
+
+
+def test_gpus_are_counted_and_each_has_one_run(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    seen = []
+
+    def note(run, time_limit, environment, stop, bar):
+        seen.append((environment["CUDA_VISIBLE_DEVICES"], run))
+        time.sleep(0.1)
+        return run
+
+    monkeypatch.setattr(pool, "execute", note)
+    with pool.here(6, None) as (submit, slots):
+        assert slots() == 2
+        futures = [submit(number, 1) for number in range(6)]
+        assert [future.result() for future in futures] == list(range(6))
+    assert [device for device, _ in seen[:2]] == ["3", "5"]
+    assert {device for device, _ in seen} == {"3", "5"}
+    with pool.here(6, 4) as (_, slots):
+        assert slots() == 4  # told otherwise
+
+
+def test_a_curve_is_no_single_record(capsys):
+    command = ["sweep", "04", "-g", "depth=5,6", "--dry-run", "--record"]
+    assert cli.main([*command, "validation_accuracy_by_epoch"]) == 2
+    assert "04_deep_networks records no 'validation_acc" in capsys.readouterr().err
+
+
+def test_a_record_that_the_lesson_does_not_make_is_refused(capsys):
+    command = ["sweep", "04", "-g", "depth=5,6", "--dry-run", "--record"]
+    assert cli.main([*command, "test_accuracy"]) == 0
+    assert cli.main([*command, "acuracy"]) == 2
+    expected = (
+        "error: --record: 04_deep_networks records no 'acuracy' (did you mean 'test_accuracy'?)"
+    )
+    assert capsys.readouterr().err.startswith(expected)
+
+
+FULL = 'mount -t tmpfs -o size=200k disk "$0" && "${@:2}"; code=$?; cp -r "$0" "$1"; exit $code'
+CAN_MOUNT = shutil.which("unshare") and os.system("unshare -rm true 2>/dev/null") == 0
+
+
+@pytest.mark.skipif(not CAN_MOUNT, reason="no right to mount a small disk")
+def test_on_a_small_disk_what_fits_is_kept_whole(tmp_path):
+    write_lesson(tmp_path, "01_tiny", CODE, PARAMETERS)
+    (tmp_path / "runs").mkdir()
+    sweep = command("sweep", tmp_path, "01", "-g", "kind=prints,fine")
+    shell = ["unshare", "-rm", "bash", "-c", FULL, tmp_path / "runs", tmp_path / "copy"]
+    done = subprocess.run([*shell, *sweep], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (tmp_path / "runs").rmdir()
+    (tmp_path / "copy").rename(tmp_path / "runs")
+    prints, fine = rows(tmp_path)
+    assert prints["status"] == "not saved"
+    assert "[Errno 28] No space left on device" in prints["error"]
+    # a page is larger than the disk: a run without its page is not called ok
+    assert fine["status"] == "not saved"
+    for path in tmp_path.glob("runs/*/*/*.ipynb"):
+        assert nbformat.read(path, as_version=4).cells
+    assert not list(tmp_path.glob("runs/**/.*.part"))
+
+
+@pytest.fixture
+def dask(tmp_path):
+    """Start `dask scheduler` on loopback and return how to add `dask worker` processes to it."""
+    environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    address = tmp_path / "scheduler.json"
+    started = []
+
+    def add(*arguments):
+        file = ["--scheduler-file", str(address), "--host", "127.0.0.1", "--no-dashboard"]
+        with (tmp_path / "dask.log").open("a") as log:
+            command = [sys.executable, "-m", "dask", *arguments, *file]
+            process = subprocess.Popen(
+                command, env=environment, cwd=tmp_path, stdout=log, stderr=log
+            )
+        started.append(process)
+        return process
+
+    add("scheduler", "--port", "0")
+    wait_until(lambda: address.exists() and address.read_text(), 30)
+    add.address = json.loads(address.read_text())["address"]
+    add.worker = lambda *more: add("worker", "--nthreads", "1", "--no-nanny", *more)
+    yield add
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_workers_come_and_go_and_every_run_is_done(dask, tmp_path):
+    first, _ = dask.worker(), dask.worker()
+    sweep = start(
+        tmp_path, "-g", "units=1,2,3,4,5,6,7", "-p", "kind=waits", "--scheduler", dask.address
+    )
+    wait_until(lambda: len(kernels(tmp_path)) == 2, 60)
+    first.kill()
+    dask.worker()
+    output, errors = sweep.communicate(timeout=120)
+    assert (sweep.returncode, output.splitlines()[-2]) == (0, "7 ok"), errors
+    started = {(row["run"], row["status"]) for row in rows(tmp_path)}
+    assert started == {(f"{number:03d}", "ok") for number in range(1, 8)}
+
+
+def test_a_run_that_costs_every_worker_its_life_is_given_up(dask, tmp_path):
+    dask.worker(), dask.worker(), dask.worker()
+    KINDS["loses_worker"] = "psutil.Process().parents()[2].kill()\ntime.sleep(100)"
+    write_lesson(tmp_path, "01_tiny", [IMPORTS, HOLDS, KINDS.pop("loses_worker")], PARAMETERS)
+    run = command("run", tmp_path, "01", "--scheduler", dask.address)
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (row,) = rows(tmp_path)
+    assert row["status"] == "worker died"
+    assert row["error"].startswith("KilledWorker: ")
+
+
+def test_a_sweep_that_is_killed_leaves_no_kernel_on_a_worker(dask, tmp_path):
+    dask.worker()
+    sweep = start(tmp_path, "-g", "kind=waits,sleeps", "--scheduler", dask.address)
+    wait_until(lambda: kernels(tmp_path), 60)
+    sweep.kill()
+    sweep.communicate()
+    wait_until(lambda: all(map(is_gone, kernels(tmp_path))))
+
+
+def test_a_worker_that_may_start_no_process_says_so(dask, tmp_path):
+    dask("worker", "--nthreads", "1", "--nanny")
+    sweep = start(tmp_path, "-g", "units=1,2", "--scheduler", dask.address)
+    sweep.communicate(timeout=100)
+    assert {row["status"] for row in rows(tmp_path)} == {"worker died"}
+    assert "DASK_DISTRIBUTED__WORKER__DAEMON=False" in rows(tmp_path)[0]["error"]
+
+
+def test_a_scheduler_that_does_not_answer_is_named(planned, capsys, monkeypatch):
+    monkeypatch.setattr(pool, "ANSWERS_WITHIN", "1s")
+    code, _, error = resume(planned, capsys, "--scheduler", "tcp://127.0.0.1:9")
+    assert code == 2
+    assert "--scheduler tcp://127.0.0.1:9: " in error
+
+
+def test_without_a_scheduler_no_port_is_open_and_no_dask_is_there(tmp_path):
+    write_lesson(tmp_path, "01_tiny", CODE, PARAMETERS)
+    code = """if True:
+        import sys, psutil
+        from runner import cli, process
+        asked = process._ask
+        def look(*arguments):
+            here = psutil.Process()
+            family = [here, *here.children(recursive=True)]
+            found = [one for process in family for one in process.net_connections("inet")]
+            print(f"open {found}\\n", end="")
+            return asked(*arguments)
+        process._ask = look
+        cli.main(sys.argv[1:])
+        print("dask", [name for name in sys.modules if name.startswith(("dask", "distributed"))])"""
+    run = [sys.executable, "-c", code, *command("sweep", tmp_path, "01", "-g", "units=1,2")[3:]]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout.count("open []") == 4
+    assert "dask []" in done.stdout
