@@ -1,7 +1,6 @@
-"""The command ``course``: each verb reads its options and makes one call.
+"""The command ``course``: each verb imports what it needs when it runs.
 
-A verb imports what it needs when it runs, so that check-env works where a package is missing, and
-list does not wait for what only run needs.
+So check-env works where a package is missing, and list does not wait for what only run needs.
 """
 
 import argparse
@@ -22,48 +21,43 @@ IMPATIENCE = 10  # seconds after which another Ctrl-C ends what does not end by 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the verbs and return its exit code, 2 for what cannot be done."""
-    options, rest = _parser().parse_known_args(arguments)
+    options, options.rest = _parser().parse_known_args(arguments)
     try:
         # argparse takes no lesson that stands behind an option: it comes as a rest
-        dashed = [text for text in rest if text.startswith("-")]
-        if unknown := {"nothing": rest, "lessons": dashed, "anything": []}[options.takes]:
+        unknown = [one for one in options.rest if one[:1] == "-" or "lesson" not in options]
+        if unknown and options.name != "lab":
             raise InputError(f"unknown: {' '.join(unknown)}; `course --help` tells more")
-        return options.verb(options, rest)
-    except InputError as error:
+        return options.verb(options)
+    except (InputError, OSError) as error:  # a full disk, say
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:  # a full disk, say
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="course", description="Keras by Experiment")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    parser.set_defaults(axis=[], grid=None, repeat=1)  # what only a sweep has
+    verbs = parser.add_subparsers(dest="name", metavar="VERB", required=True)
 
-    def verb(name: str, function: Callable, text: str, takes: str = "nothing") -> Callable:
+    def verb(name: str, function: Callable, text: str) -> Callable:
         added = verbs.add_parser(name, help=text, description=text)
-        added.set_defaults(verb=function, takes=takes, axis=[], grid=None, repeat=1)
-        added.set_defaults(is_sweep=name == "sweep")
+        added.set_defaults(verb=function)
         return added.add_argument
 
     lists = verb("list", _list, "list the lessons and what a run may change in them")
-    run = verb("run", _batch, "run lessons and tell what came out", "lessons")
-    sweep = verb("sweep", _batch, "run a lesson with many values, compare the runs", "lessons")
+    run = verb("run", _batch, "run lessons and tell what came out")
+    sweep = verb("sweep", _batch, "run a lesson with many values, compare the runs")
     compare = verb("compare", _compare, "tell what differs between two batches")
     verb("data", _call("utils.data", "fetch_missing"), "fetch the real data sets into data/")
     lab = "open JupyterLab on your copy of the lessons; options go to it"
-    verb("lab", lambda _, rest: import_module("runner.lab").open_lab(rest), lab, "anything")
+    verb("lab", lambda options: import_module("runner.lab").open_lab(options.rest), lab)
     verb("check-env", _call("runner.environment", "check"), "check packages, device and data")
-    compare("first", type=Path, metavar="runs/A")
-    compare("second", type=Path, metavar="runs/B", help="gets the page")
+    compare("folders", nargs=2, type=Path, metavar="runs/…", help="the second gets the page")
     for option in (lists, run, sweep):
         option("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR")
     for option in (run, sweep):
-        which = "01, 01_basics, my_lessons/01_basics.ipynb or s3://…/01_basics.ipynb"
-        option("lesson", nargs="*", help=f"{which}; none: all")
+        option("lesson", nargs="*", help="number, name, path or s3://…/01_x.ipynb; none: all")
         option("-p", metavar="name=value", action="append", default=[], help="change it")
         option("--profile", metavar="quick|full", help="values of profiles.yml")
         option("--time-limit", metavar="SECONDS", type=float, default=1800, help="of each run")
@@ -76,15 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     axis = {"metavar": "name=value,value", "action": "append"}
     sweep("-g", "--axis", **axis, default=[], help="vary it; several: all combinations")
     sweep("--grid", type=Path, metavar="FILE", help="the same, or points, in YAML")
-    sweep("--repeat", type=int, metavar="N", help="with N seeds")
+    sweep("--repeat", type=int, default=1, metavar="N", help="with N seeds")
     return parser
 
 
 def _call(module: str, function: str) -> Callable:
-    return lambda *_: 0 if getattr(import_module(module), function)() else 1
+    return lambda _: 0 if getattr(import_module(module), function)() else 1
 
 
-def _list(options: argparse.Namespace, _) -> int:
+def _list(options: argparse.Namespace) -> int:
     from runner.lessons import find_lessons
 
     for lesson in find_lessons(options.notebooks):
@@ -95,15 +89,15 @@ def _list(options: argparse.Namespace, _) -> int:
     return 0
 
 
-def _compare(options: argparse.Namespace, _) -> int:
+def _compare(options: argparse.Namespace) -> int:
     from runner.compare import write_comparison
 
-    text, page = write_comparison(options.first, options.second)
+    text, page = write_comparison(*options.folders)
     print(text, f"Page: {page}", sep="\n\n")
     return 0
 
 
-def _batch(options: argparse.Namespace, rest: list[str]) -> int:
+def _batch(options: argparse.Namespace) -> int:
     """Make a batch of lessons and values, or go on with one; run it and tell."""
     from runner.lessons import find_lessons
 
@@ -111,39 +105,34 @@ def _batch(options: argparse.Namespace, rest: list[str]) -> int:
         raise InputError(f"--time-limit {options.time_limit:g}: not seconds, a week at most")
     if options.at_once is not None and options.at_once < 1:
         raise InputError(f"--at-once {options.at_once}: not a number of runs")
-    named, folder, jobs, chosen = options.lesson + rest, options.resume, [], []
+    is_sweep, folder = options.name == "sweep", options.resume and options.resume.resolve()
+    there, named = find_lessons(options.notebooks), options.lesson + options.rest
     given = (named, options.p, options.profile, options.axis, options.grid, options.repeat != 1)
-    if not folder or any(given):
-        chosen, values = _choose(options, named)
-        jobs = _jobs(options, chosen, values)
+    jobs = _jobs(options, there, named) if any(given) or not folder else []
     from runner import batch, report, result, storage  # after what is told at once
 
-    runs = [batch.new_run(*job) for job in jobs]
-    if folder:
-        lessons = {one.name: one for one in [*find_lessons(options.notebooks), *chosen]}
-        planned = batch.resume(folder, lessons)
-        if runs and [run.changes for run in planned] != [run.changes for run in runs]:
-            raise InputError(
-                f"{folder} holds other runs; without lessons, -g and -p it goes on"
-            )
-        runs = planned
-    _refuse_unknown_record(options.record, {run.source for run in runs})
-    if options.is_sweep or options.dry_run:
+    lessons = {one.name: one for one in [*there, *(lesson for lesson, _ in jobs)]}
+    runs = batch.resume(folder, lessons) if folder else [batch.new_run(*job) for job in jobs]
+    asked = [(lesson.name, changes) for lesson, changes in jobs]
+    if asked and asked != [(run.lesson, run.changes) for run in runs]:
+        raise InputError(f"{folder} holds other runs; without lessons, -g and -p it goes on")
+    if options.record:
+        _refuse_unknown_record(options.record, {run.source for run in runs})
+    if is_sweep or options.dry_run:
         for number, run in enumerate(runs, start=1):
-            name = "" if options.is_sweep else f"{run.lesson}  "
+            name = "" if is_sweep else f"{run.lesson}  "
             done = "  finished" * (run.status in result.FINISHED)
             print(f"{number:4d}  {name}{result.in_words(run.changes)}{done}")
         left = sum(run.status not in result.FINISHED for run in runs)
-        of = runs[0].lesson if options.is_sweep else "the course"
+        of = runs[0].lesson if is_sweep else "the course"
         print(f"{left} run{'s' * (left != 1)} of {of}", flush=True)
     if options.dry_run:
         return 0
     _interrupt_once()
-    if not folder:
-        folder = batch.start(storage.folder_here(options.output), runs)
-    how = {name: getattr(options, name) for name in ("scheduler", "at_once", "record")}
-    told = batch.work(folder.resolve(), runs, options.time_limit, **how)
-    print(result.count_words(runs) if options.is_sweep else report.closing_table(runs) + "\n")
+    folder = folder or batch.start(storage.folder_here(options.output), runs)
+    how = (options.time_limit, options.scheduler, options.at_once, options.record)
+    told = batch.work(folder, runs, *how)
+    print(result.count_words(runs) if is_sweep else report.closing_table(runs) + "\n")
     print(f"Pages: {folder / 'index.html'}" if told else "No report could be written.")
     if storage.is_address(options.output):
         _interrupt_once()  # anew: after Ctrl-C there is still something to copy
@@ -152,57 +141,47 @@ def _batch(options: argparse.Namespace, rest: list[str]) -> int:
     return result.exit_code(runs) if told else 1
 
 
-def _jobs(options: argparse.Namespace, chosen: list, values: dict[str, dict]) -> list[tuple]:
-    """Return the lesson of each run and what it changes."""
-    if options.is_sweep:
-        from runner.points import plan_points
+def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tuple]:
+    """Return the lesson of each run and what it changes, checked."""
+    from runner import lessons, parameters, points, storage
 
-        if len(chosen) != 1:
-            raise InputError(f"a sweep is of one lesson, not of {len(chosen)}")
-        (lesson,) = chosen
-        grid = (options.axis, options.grid, options.repeat)
-        return [(lesson, one) for one in plan_points(lesson, values[lesson.name], *grid)]
-    for name in (assignment.partition("=")[0] for assignment in options.p):
-        if without := ", ".join(one.name for one in chosen if name not in one.parameters):
-            print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
-    return [(lesson, values[lesson.name]) for lesson in chosen]
-
-
-def _choose(options: argparse.Namespace, named: list[str]) -> tuple[list, dict[str, dict]]:
-    """Return the lessons that are meant and what is changed in each; all options are checked."""
-    from runner import lessons, parameters, storage
-
-    there = lessons.find_lessons(options.notebooks)
     profile = {}
     if options.profile is not None:
         every = {lesson.name: lesson.parameters for lesson in there}
         path = options.notebooks / "profiles.yml"
         profile = parameters.read_profile(path, options.profile, every)
-    local = [text for text in named if not storage.is_address(text)]
-    chosen = lessons.select_lessons(there, local) if local or not named else []
-    chosen += [storage.fetch_lesson(text) for text in named if storage.is_address(text)]
+    addresses = filter(storage.is_address, named)
+    fetched = {text: str(storage.fetch_lesson(text).path) for text in addresses}
+    chosen = lessons.select_lessons(there, [fetched.get(text, text) for text in named])
     selected = {lesson.name: lesson.parameters for lesson in chosen}
     if len(selected) < len(chosen):
         raise InputError("two lessons have one name; run them one after the other")
-    return chosen, parameters.choose_values(selected, profile, options.p)
+    values = parameters.choose_values(selected, profile, options.p)
+    jobs = [(lesson, values[lesson.name]) for lesson in chosen]
+    if options.name == "sweep":
+        if len(jobs) != 1:
+            raise InputError(f"a sweep is of one lesson, not of {len(jobs)}")
+        grid = (options.axis, options.grid, options.repeat)
+        return [(chosen[0], point) for point in points.plan_points(*jobs[0], *grid)]
+    for name in (assignment.partition("=")[0] for assignment in options.p):
+        if without := ", ".join(one.name for one in chosen if name not in one.parameters):
+            print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
+    return jobs
 
 
-def _refuse_unknown_record(name: str | None, lessons: set[Path]) -> None:
+def _refuse_unknown_record(name: str, lessons: set[Path]) -> None:
     """Raise InputError if the lessons' stored outputs hold records, but no single one of it."""
     from runner.parameters import look_up
     from utils.results import collect
 
     stored = [collect(json.loads(path.read_text(encoding="utf-8")))[1] for path in lessons]
     known = {key: True for one in stored for key, v in one.items() if not isinstance(v, list)}
-    if name and known:
+    if known:
         look_up(name, known, f"--record: {', '.join(path.stem for path in lessons)} records no")
 
 
 def _interrupt_once() -> None:
-    """Have Ctrl-C and SIGTERM interrupt once: a second must not stop the tidying up.
-
-    If that does not end within IMPATIENCE seconds, the next Ctrl-C ends it.
-    """
+    """Have Ctrl-C and SIGTERM interrupt once, and end what IMPATIENCE seconds later still tidies up."""
     since = []
 
     def interrupt(*_) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from runner import report
 from runner.plots import Mean
-from runner.report import Section, means, name_point, verdict
+from runner.report import Section, means, name_point, verdict, write_page
 from runner.result import Run, by_point, load
 from utils.errors import InputError
 
 MOST_ROWS = 40  # of a table on the screen; the page has all
+CHANGES = ["change ± standard error", "runs", "beyond 2 errors"]
 
 
 def write_comparison(first: Path, second: Path) -> tuple[str, Path]:
@@ -22,28 +23,26 @@ def write_comparison(first: Path, second: Path) -> tuple[str, Path]:
         OSError: if ``second`` can't be written to.
     """
     old, new = [_points(folder) for folder in (first, second)]
-    both = [(old[point], new[point]) for point in old if point in new]
-    if not both:
-        raise InputError(f"{first} and {second} have no point in common")
     a, b = [folder.resolve().name for folder in (first, second)]
     axes = report.varying([point[0] for point in (old | new).values()])
     axes.pop("seed", None)
-    changes = [row for pair in both for row in _changes(*pair, axes)]
+    both = [(name_point(old[key][0], axes), old[key], new[key]) for key in old if key in new]
+    if not both:
+        raise InputError(f"{first} and {second} have no point in common")
+    flips = [[name, *row] for name, *point in both for row in _flips(*point)]
+    changes = [[name, *row] for name, *point in both for row in _changes(*point)]
     changes.sort(key=lambda row: row[-1], reverse=True)  # first what is marked
-    head = ["point", "record", a, b, "change ± standard error", "runs", "beyond 2 errors"]
-    flips = [row for pair in both for row in _flips(*pair, axes)]
-    only = [*_only(a, old, new, axes), *_only(b, new, old, axes)]
+    only = [[a, *row] for row in _only(old, new, axes)]
+    only += [[b, *row] for row in _only(new, old, axes)]
     sections = [
         Section("Claims that hold in only one", ["point", "claim", a, b], flips),
-        Section("Means ± standard deviations", head, changes),
+        Section("Means ± standard deviations", ["point", "record", a, b, *CHANGES], changes),
         Section("What only one has", ["batch", "what", "such as"], only),
     ]
     page, intro = second / f"compare-{a}.html", f"Points in both: {len(both)}."
-    about = {"title": f"{a} and {b}", "intro": intro, "files": ["index.html"]}
-    report.write_page(page, **about, sections=sections)
+    write_page(page, title=f"{a} and {b}", intro=intro, files=["index.html"], sections=sections)
     told = [(one.title, [one.head, *one.rows[:MOST_ROWS]]) for one in sections if one.rows]
-    texts = [f"{title}\n{report.in_columns(rows)}" for title, rows in told]
-    return "\n\n".join([intro, *texts]), page
+    return "\n\n".join([intro, *(f"{t}\n{report.in_columns(rows)}" for t, rows in told)]), page
 
 
 def _points(folder: Path) -> dict[tuple, list[Run]]:
@@ -54,32 +53,31 @@ def _points(folder: Path) -> dict[tuple, list[Run]]:
     return {runs[0].point: runs for runs in by_point(filter(None, kept))}
 
 
-def _flips(old: list[Run], new: list[Run], axes: dict) -> Iterator[list]:
+def _flips(old: list[Run], new: list[Run]) -> Iterator[list]:
     """Yield a row for each claim that holds in all runs here and not in all there."""
     for claim in dict.fromkeys(claim["text"] for run in old for claim in run.claims):
         told = [verdict(old, claim), verdict(new, claim)]
         if told.count("✓") == 1 and "—" not in told:
-            yield [name_point(old[0], axes), claim, *told]
+            yield [claim, *told]
 
 
-def _changes(old: list[Run], new: list[Run], axes: dict) -> Iterator[list]:
+def _changes(old: list[Run], new: list[Run]) -> Iterator[list]:
     """Yield a row for each record, with a mark where chance alone would seldom do that."""
     records = report.order_records(name for run in old for name in run.singles)
     was, now = means(old, records), means(new, records)
-    for name in (name for name in was if name in now):
-        a, b = was[name], now[name]
-        can_judge = a.std is not None and b.std is not None  # there are repeats
-        error = hypot(a.std / sqrt(a.n), b.std / sqrt(b.n)) if can_judge else None
-        mark = "≠" if can_judge and abs(b.mean - a.mean) > 2 * error else ""
-        change = Mean(b.mean - a.mean, error, 0)
-        yield [name_point(old[0], axes), name, a, b, change, f"{a.n}, {b.n}", mark]
+    for name, a, b in ((name, was[name], now[name]) for name in was if name in now):
+        error, mark = None, ""
+        if a.std is not None and b.std is not None:  # there are repeats
+            error = hypot(a.std / sqrt(a.n), b.std / sqrt(b.n))
+            mark = "≠" * (abs(b.mean - a.mean) > 2 * error)
+        yield [name, a, b, Mean(b.mean - a.mean, error, 0), f"{a.n}, {b.n}", mark]
 
 
-def _only(name: str, mine: dict, other: dict, axes: dict) -> Iterator[list[str]]:
+def _only(mine: dict, other: dict, axes: dict) -> Iterator[list[str]]:
     """Yield a row for the points, and one for the versions, that the other batch has not."""
     points = [name_point(mine[point][0], axes) for point in mine if point not in other]
     made, others = [report.versions(chain(*batch.values())) for batch in (mine, other)]
     versions = [version for version in made if version not in others]
     for what, found in (("points", points), ("versions", versions)):
         if found:
-            yield [name, f"{what}: {len(found)}", ", ".join(found[:3])]
+            yield [f"{what}: {len(found)}", ", ".join(found[:3])]

@@ -21,26 +21,21 @@ def execute_lesson(run: Run, progress_bar: dict | bool, private: Path) -> str:
     the kernel is spoken to. Raises OSError if the executed notebook can't be saved, and an
     exception of papermill, nbclient or zmq if the kernel dies.
     """
+    papermill_engines.register("course", _Engine)
+    papermill_io.register(str(run.folder), _WholeFiles())  # chosen by how a path begins
     # Not through TCP: between the choice of a port and its use a kernel beside this one may take
     # it. A socket that is a file has no such rival.
     connection = {"transport": "ipc", "connection_file": str(private / "k.json")}
-    papermill_engines.register("course", _Engine)
-    papermill_io.register(str(run.folder), _WholeFiles())  # chosen by how a path begins
+    # TensorFlow's C++ lines belong in the log, not among the lesson's outputs.
+    kernel = {"extra_arguments": ["--IPKernelApp.capture_fd_output=False"]}
+    # 4 s, the default, is short where many kernels share two cores
+    kernel |= {"kernel_name": "python3", "iopub_timeout": 60, "shutdown_kernel": "immediate"}
+    here = {"engine_name": "course", "cwd": run.folder, "progress_bar": progress_bar}
+    options = kernel | here | {"config": Config(KernelManager=connection)}
+    # papermill fills in what stands in single braces
+    paths = [str(p).replace("{", "{{").replace("}", "}}") for p in (run.source, run.notebook)]
     try:
-        execute_notebook(
-            run.source,
-            run.notebook,
-            run.changes,
-            engine_name="course",
-            kernel_name="python3",
-            cwd=run.folder,
-            progress_bar=progress_bar,
-            shutdown_kernel="immediate",
-            iopub_timeout=60,  # 4 s, the default, is short where many kernels share two cores
-            # TensorFlow's C++ lines belong in the log, not among the lesson's outputs.
-            extra_arguments=["--IPKernelApp.capture_fd_output=False"],
-            config=Config(KernelManager=connection),
-        )
+        execute_notebook(*paths, run.changes, **options)
     except PapermillExecutionError as error:
         return f"In [{error.exec_count}]: {error.ename}: {error.evalue}"
     return ""
@@ -54,7 +49,7 @@ class _WholeFiles(LocalHandler):
 
 
 class _Engine(NBClientEngine):
-    """papermill's own, but it saves at the start of code cells and, in a long one, by time.
+    """papermill's own, but it saves at the start of code cells, in a long one by time, at the end.
 
     papermill writes the whole notebook at each cell's start and end: two seconds of a run.
     """
@@ -64,19 +59,13 @@ class _Engine(NBClientEngine):
         save = nb_man.save
 
         def save_at_work(**_) -> None:
-            _cut_text(nb_man.nb)
             code = [cell for cell in nb_man.nb.cells if cell.cell_type == "code"]
-            if any(cell.metadata.papermill.status == nb_man.RUNNING for cell in code):
+            for output in (output for cell in code for output in cell.outputs):
+                if output.output_type == "stream" and len(output.text) > MOST_TEXT:
+                    note = f"[{MOST_TEXT:,} characters are kept]"
+                    output.text = f"{output.text[:MOST_TEXT]}\n{note}\n"
+            if nb_man.end_time or nb_man.RUNNING in [c.metadata.papermill.status for c in code]:
                 save()
 
         nb_man.save = save_at_work
-        try:
-            return super().execute_managed_notebook(nb_man, *arguments, **options)
-        finally:
-            nb_man.save = save
-
-
-def _cut_text(notebook) -> None:
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        if output.output_type == "stream" and len(output.text) > MOST_TEXT:
-            output.text = f"{output.text[:MOST_TEXT]}\n[{MOST_TEXT:,} characters are kept]\n"
+        return super().execute_managed_notebook(nb_man, *arguments, **options)

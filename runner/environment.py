@@ -9,7 +9,6 @@ from importlib import metadata
 from utils.errors import DataError
 from utils.paths import PROJECT
 
-REMEDY = "remove the folder .venv and run `make setup`"
 DEVICE = """import tensorflow as tf
 print('GPU' if tf.config.list_physical_devices('GPU') else 'CPU')"""
 
@@ -30,10 +29,17 @@ def check() -> bool:
     """Print a line for each package, the device and each data set; True if all is well."""
     modules, failures = _modules_of_packages(), 0
     for package, version in pinned_versions().items():
-        problem = _problem(package, version, modules.get(package.lower()))
+        found, problem = _installed(package), ""
+        if found != version:
+            problem = f"is pinned, but {found} is installed" if found else "is not installed"
+            problem += "; remove the folder .venv and run `make setup`"
+        elif module := modules.get(package.lower()):
+            # in a process of its own, which ends if the package was built for another processor
+            works, output = _python(f"import {module}")
+            problem = "" if works else f"can't be imported: {output}"
         failures += bool(problem)
-        state = "FAIL" if problem else "OK  "
-        print(f"{state}  {package:16s} {version:10s} {problem}".rstrip())
+        state = "FAIL" if problem else "OK"
+        print(f"{state:4s}  {package:16s} {version:10s} {problem}".rstrip())
     print(f"      device: {_python(DEVICE)[1] or 'unknown, TensorFlow does not start'}")
     try:
         from utils import data  # here: it needs NumPy, whose absence was to be told first
@@ -44,16 +50,6 @@ def check() -> bool:
         failures += 1
         print(f"FAIL  data: {error}")
     return failures == 0
-
-
-def _problem(package: str, version: str, module: str | None) -> str:
-    found = _installed(package)
-    if found != version:
-        problem = f"is pinned, but {found} is installed" if found else "is not installed"
-        return f"{problem}; {REMEDY}"
-    # in a process of its own, which ends if the package was built for another processor
-    works, output = _python(f"import {module}") if module else (True, "")
-    return "" if works else f"can't be imported: {output}"
 
 
 def _installed(package: str) -> str | None:

@@ -9,7 +9,8 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from multiprocessing.connection import Connection
+from ctypes.util import find_library
+from importlib.util import find_spec
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -20,27 +21,28 @@ OTHER_GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # there, but not to be 
 
 
 def gpus() -> list[str]:
-    """Return the GPUs that runs may use, each by the number that CUDA_VISIBLE_DEVICES gives it."""
+    """Return the GPUs that runs may use, each by the number that CUDA_VISIBLE_DEVICES gives it.
+
+    That variable, if it is set, is believed. A driver without the libraries that TensorFlow needs
+    for its GPUs does not count.
+    """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name for name in chosen.split(",") if name.strip() not in ("", "-1")]
     count = len(list(Path("/dev").glob("nvidia[0-9]*"))) or any(map(os.path.exists, OTHER_GPUS))
-    return [str(number) for number in range(count)]
+    found = find_spec("nvidia") and find_spec("nvidia.cudnn")  # tensorflow[and-cuda] brings it
+    if count and (found or find_library("cudnn") or find_library("amdhip64")):
+        return [str(number) for number in range(count)]
+    return []
 
 
 def can_fork() -> bool:
-    """Return whether a kernel may be forked here: on Linux, and without the driver of a GPU.
-
-    COURSE_FORK=no in the environment says that it must not.
-    """
+    """Return whether a kernel may be forked: on Linux, without a GPU, if COURSE_FORK is not no."""
     return sys.platform == "linux" and os.environ.get("COURSE_FORK") != "no" and not gpus()
 
 
-def fork_kernel(*ours: Connection) -> None:
-    """Fork the process that becomes this process's kernel; call it before any thread starts.
-
-    ``ours`` are open here and not for the kernel.
-    """
+def fork_kernel(*ours) -> None:
+    """Fork this process's kernel, before any thread starts; ``ours`` are closed in the kernel."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = _Process(target=_become_kernel, args=(receiver, sender, *ours))
     process.start()
@@ -67,23 +69,20 @@ class _Process(ForkProcess):
     """A process of multiprocessing with the names of subprocess, which jupyter_client uses."""
 
     stdin = stdout = stderr = None
+    wait = ForkProcess.join
 
     def poll(self) -> int | None:
-        return self.exitcode
-
-    def wait(self) -> int:
-        self.join()
         return self.exitcode
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
 
-def _become_kernel(receiver: Connection, *others: Connection) -> None:
+def _become_kernel(receiver, *others) -> None:
     """Wait for what a kernel needs to know, then be one."""
     os.setsid()  # as jupyter_client starts kernels: Ctrl-C in the terminal does not reach it
-    for connection in others:  # so that the end of the parent is the end of the pipe
-        connection.close()
+    for other in others:  # so that the end of the parent is the end of the pipe
+        other.close()
     try:
         arguments, folder, environment = receiver.recv()
     except EOFError:

@@ -3,7 +3,7 @@
 import json
 import os
 from hashlib import sha256
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from jupyterlab import labapp
@@ -21,9 +21,8 @@ def open_lab(arguments: list[str], notebooks=NOTEBOOKS, working_copy=MY_LESSONS)
     try:
         lines = prepare(notebooks, working_copy)
     except OSError as error:
-        problem = f"The lessons could not be copied to {working_copy} ({error})."
-        remedy = "Make that folder writable, see that the disk has room, and try again."
-        raise InputError(f"{problem} Nothing of yours was changed. {remedy}") from None
+        remedy = "Make that folder writable, see that the disk has room, and try again"
+        raise InputError(f"no lessons in {working_copy}: {error}. {remedy}") from None
     print(f"Your lessons are in {working_copy}", *lines, sep="\n", flush=True)
     os.chdir(working_copy)  # so that the name of a lesson can be an argument
     # Kernels look there before they look here, where a student may have made a utils.py.
@@ -35,7 +34,7 @@ def open_lab(arguments: list[str], notebooks=NOTEBOOKS, working_copy=MY_LESSONS)
     return 0
 
 
-def prepare(notebooks: Path = NOTEBOOKS, working_copy: Path = MY_LESSONS) -> list[str]:
+def prepare(notebooks: Path, working_copy: Path) -> list[str]:
     """Copy new and newer lessons to the working copy; return what to say; raises OSError.
 
     A file that differs by a byte from what was copied is the student's and is never written to:
@@ -55,24 +54,19 @@ def prepare(notebooks: Path = NOTEBOOKS, working_copy: Path = MY_LESSONS) -> lis
 def _bring(lesson: Path, working_copy: Path, copied: dict[str, str]) -> str:
     """Put a lesson in its place, or else beside the student's; return what to say, if any."""
     content = lesson.read_bytes()
-    said = _put(working_copy / lesson.name, content, copied)
-    given = [digest for name, digest in copied.items() if name.startswith(f"{lesson.stem}.")]
-    if said is not None or sha256(content).hexdigest() in given:  # and perhaps deleted since
-        return said or ""
-    for number in count(1):
-        name = f"{lesson.stem}.new{f'-{number}' if number > 1 else ''}.ipynb"
-        if _put(working_copy / name, content, copied) is not None:
-            return f"yours, left as it is; the course's newer version is beside it: {name}"
-
-
-def _put(path: Path, content: bytes, copied: dict[str, str]) -> str | None:
-    """Write the content and return what to say, if any; None if the file is the student's."""
-    old = sha256(path.read_bytes()).hexdigest() if path.exists() else None
     new = sha256(content).hexdigest()
-    if old not in (None, new, copied.get(path.name)):
-        return None
+    given = [digest for name, digest in copied.items() if name.startswith(f"{lesson.stem}.")]
+    for ending in chain(["", ".new"], (f".new-{number}" for number in count(2))):
+        path = working_copy / f"{lesson.stem}{ending}.ipynb"
+        old = sha256(path.read_bytes()).hexdigest() if path.exists() else None
+        if old in (None, new, copied.get(path.name)):
+            break
+        if new in given:  # beside the student's, and perhaps deleted since
+            return ""
     copied[path.name] = new
-    if old == new:
-        return ""
-    write_file(path, content)
-    return "replaced by a newer version; you had not changed it" if old else "copied"
+    if old != new:
+        write_file(path, content)
+    if ending:
+        return f"yours, left as it is; the course's newer version is beside it: {path.name}"
+    changed = "replaced by a newer version; you had not changed it" if old else "copied"
+    return changed if old != new else ""

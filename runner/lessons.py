@@ -2,8 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.parameters import Parameter, look_up, read_parameters
 from utils.errors import InputError
@@ -13,8 +13,7 @@ PATTERN = "[0-9][0-9]_*.ipynb"
 FACTS = re.compile(r"\| Before this \|\n.*\n\| *(.+?) *\| *(.+?) *\| *(.+?) *\|(?:\n|$)")
 
 
-@dataclass(frozen=True)
-class Lesson:
+class Lesson(NamedTuple):
     """A lesson notebook: where it is, what its first cell says, and what a run may change."""
 
     path: Path
@@ -59,7 +58,7 @@ def select_lessons(lessons: list[Lesson], wanted: list[str]) -> list[Lesson]:
     chosen = []
     for text in wanted:
         name = text.removesuffix(".ipynb")
-        numbered = [one for one in by_name if name in (one[:2], str(int(one[:2])))]
+        numbered = [one for one in by_name if one[:2] == name.zfill(2)]
         if text != name and Path(text).is_file():
             chosen.append(read_lesson(Path(text)))
         elif "/" in text:

@@ -2,11 +2,9 @@
 
 import ast
 import difflib
-import math
 import re
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -19,6 +17,7 @@ LINE = re.compile(
     r"(?P<name>[a-z]\w*): (?P<type>int|float|str|(?P<bool>bool)) = (?P<default>[^=#]+?) +# *"
     r"(?P<help>[^=\[\]]*[^=\[\]\s])(?(bool)| *\[(?:a name|(?P<allowed>[^=\[\]]+))\])\s*"
 )
+RANGE = re.compile(r" *([-+.eE\d]+) +to +([-+.eE\d]+) *")  # no bound may be inf or nan
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 NEEDS = {int: "an int from {} to {}", float: "a float from {} to {}", bool: "true or false"}
 BOOLS = {"true": True, "false": False}
@@ -26,8 +25,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{0,50}")  # never a path: it can't lead out of 
 A_NAME = "a name of up to 50 letters a to z, digits, - and _, or empty"
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """What a run may change; ``allowed``: lowest and highest, or choices, or () for any."""
 
     name: str
@@ -45,9 +43,10 @@ class Parameter:
 
     def parse(self, text: str, where: str) -> Value:
         """Return the value that ``text`` stands for; raises InputError like ``check``."""
-        value = text
-        with suppress(ValueError):  # what is no number stays text, which check refuses
+        try:
             value = BOOLS.get(text, text) if self.type is bool else self.type(text)
+        except ValueError:  # it is no number: check refuses the text
+            value = text
         return self.check(value, where)
 
     def check(self, value: Value, where: str) -> Value:
@@ -65,35 +64,28 @@ class Parameter:
 
 def read_parameters(notebook: dict, lesson: str) -> dict[str, Parameter]:
     """Return a notebook's parameters by name; raises InputError if a line is not as agreed."""
-    tags = [(cell["metadata"].get("tags", []), cell) for cell in notebook["cells"]]
-    tagged = [cell for found, cell in tags if "parameters" in found]
-    if [cell["cell_type"] for cell in tagged] != ["code"]:
+    cells = [c for c in notebook["cells"] if "parameters" in c["metadata"].get("tags", [])]
+    if [cell["cell_type"] for cell in cells] != ["code"]:
         needed = "one code cell tagged 'parameters' is needed"
-        raise InputError(f"{lesson}: {needed}, found {len(tagged)} cells")
+        raise InputError(f"{lesson}: {needed}, found {len(cells)} cells")
     parameters = {}
-    for number, line in enumerate("".join(tagged[0]["source"]).splitlines(), start=1):
-        where = f"{lesson}, parameters cell, line {number}"
-        parameter = _read_line(line, where)
-        if parameters.setdefault(parameter.name, parameter) is not parameter:
-            raise InputError(f"{where}: {parameter.name} is there twice")
+    for number, line in enumerate("".join(cells[0]["source"]).splitlines(), start=1):
+        where, match = f"{lesson}, parameters cell, line {number}", LINE.fullmatch(line)
+        try:
+            kind, allowed = TYPES[match["type"]], match["allowed"] or ()
+            default = ast.literal_eval(match["default"])
+            if kind in (int, float):
+                allowed = tuple(map(kind, RANGE.fullmatch(allowed).groups()))
+            elif allowed:
+                allowed = tuple(choice.strip() for choice in allowed.split(" | "))
+        except (AttributeError, TypeError, ValueError, SyntaxError):  # or one did not match
+            raise InputError(f"{where}: {line.strip()!r} is not of the form '{FORM}'") from None
+        name = match["name"]
+        if name in parameters:
+            raise InputError(f"{where}: {name} is there twice")
+        parameters[name] = Parameter(name, kind, default, match["help"], allowed)
+        parameters[name].check(default, where)
     return parameters
-
-
-def _read_line(line: str, where: str) -> Parameter:
-    match = LINE.fullmatch(line)
-    try:
-        kind, allowed = TYPES[match["type"]], match["allowed"] or ()
-        default = ast.literal_eval(match["default"])
-        if allowed:
-            parts = allowed.split(" | " if kind is str else " to ")
-            allowed = tuple(kind(part.strip()) for part in parts)
-        if kind in (int, float) and (len(allowed) != 2 or not all(map(math.isfinite, allowed))):
-            raise ValueError
-    except (TypeError, ValueError, SyntaxError):  # a TypeError if there is no match
-        raise InputError(f"{where}: {line.strip()!r} is not of the form '{FORM}'") from None
-    parameter = Parameter(match["name"], kind, default, match["help"], allowed)
-    parameter.check(default, where)
-    return parameter
 
 
 def check_values(changes, parameters: dict[str, Parameter], where: str) -> dict[str, Value]:
@@ -120,7 +112,7 @@ def read_profile(path: Path, profile: str, lessons: dict[str, dict]) -> dict[str
 def choose_values(lessons: dict[str, dict], profile: dict, assignments: list[str]) -> dict:
     """Return each lesson's changes: the profile's, then the assignments; raises InputError."""
     values = {lesson: dict(profile.get(lesson, {})) for lesson in lessons}
-    names = {name: True for parameters in lessons.values() for name in parameters}
+    names = dict.fromkeys(name for parameters in lessons.values() for name in parameters)
     for name, text in split_assignments("-p", assignments, "name=value").items():
         look_up(name, names, f"{', '.join(lessons)}: no parameter")
         for lesson, parameters in lessons.items():
@@ -134,10 +126,9 @@ def split_assignments(option: str, assignments: list[str], form: str) -> dict[st
     texts = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
-        if not equals:
-            raise InputError(f"{option} {assignment} is not of the form {form}")
-        if name in texts:
-            raise InputError(f"{option} {assignment}: {name} is given twice")
+        if not equals or name in texts:
+            problem = f": {name} is given twice" if equals else f" is not of the form {form}"
+            raise InputError(f"{option} {assignment}{problem}")
         texts[name] = text
     return texts
 
@@ -145,10 +136,10 @@ def split_assignments(option: str, assignments: list[str], form: str) -> dict[st
 class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         """Refuse two equal names, of which plain YAML keeps the last and says nothing."""
-        found = super().construct_mapping(node, deep)
-        if len(found) < len(node.value):
+        names = [str(name.value) for name, _ in node.value]  # without those that << brings
+        if len(set(names)) < len(names):
             raise ValueError(f"a name is there twice, from line {node.start_mark.line + 1} on")
-        return found
+        return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path):

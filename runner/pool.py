@@ -1,7 +1,8 @@
 """Where do runs happen? In processes on this machine, or on Dask's workers: futures either way.
 
 A pool is two functions: one hands out a run, with the seconds it may take, and returns a future of
-it, filled in; the other tells how many runs can be at work now. Leaving its context ends them.
+it, filled in; the other tells how many runs can be at work now. Leaving its context ends
+them, on workers a second or two later.
 """
 
 import multiprocessing
@@ -11,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
-from queue import SimpleQueue
 
 import psutil
 
@@ -46,18 +46,16 @@ def share_machine(runs: int, at_once: int | None = None) -> tuple[int, dict[str,
 def here(runs: int, at_once: int | None) -> Iterator[Pool]:
     """Open a pool on this machine for so many runs, ``at_once`` or as many as fit."""
     count, environment = share_machine(runs, at_once)
-    stopped, devices = threading.Event(), SimpleQueue()
-    for _, gpu in zip(range(count), cycle(gpus() or [None])):
-        devices.put({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})
+    devices = cycle([{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus()] or [{}])
+    stopped, of_thread = threading.Event(), threading.local()
+
+    def start_thread() -> None:
+        of_thread.variables = environment | next(devices)
 
     def work(run: Run, time_limit: float) -> Run:
-        device = devices.get()
-        try:
-            return execute(run, time_limit, environment | device, stopped.is_set, bar=runs == 1)
-        finally:
-            devices.put(device)
+        return execute(run, time_limit, of_thread.variables, stopped.is_set, bar=runs == 1)
 
-    with ThreadPoolExecutor(count) as threads:
+    with ThreadPoolExecutor(count, initializer=start_thread) as threads:
         try:
             yield lambda *job: threads.submit(work, *job), lambda: count
         finally:
@@ -74,14 +72,11 @@ def on_workers(scheduler: str) -> Iterator[Pool]:
         client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(one_line(f"--scheduler {scheduler}: {error}")) from None
-    with client:
+    with client:  # its end cancels what is not done
         executor = client.get_executor(pure=False)
-        try:
-            # one more than nothing, so that a cluster that grows with its work begins to
-            slots = lambda: max(1, sum(client.nthreads().values()))
-            yield lambda *job: executor.submit(_work_there, *job), slots
-        finally:
-            executor.shutdown(wait=False)
+        # one more than nothing, so that a cluster that grows with its work begins to
+        slots = lambda: max(1, sum(client.nthreads().values()))
+        yield lambda *job: executor.submit(_work_there, *job), slots
 
 
 def _work_there(run: Run, time_limit: float) -> Run:
@@ -89,9 +84,7 @@ def _work_there(run: Run, time_limit: float) -> Run:
     from distributed import get_worker
 
     if multiprocessing.current_process().daemon:
-        raise RuntimeError(
-            "the worker may start no process: DASK_DISTRIBUTED__WORKER__DAEMON=False"
-        )
+        raise RuntimeError("may start no process: set DASK_DISTRIBUTED__WORKER__DAEMON=False")
     worker = get_worker()
     key = worker.get_current_task()
 

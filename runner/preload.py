@@ -3,17 +3,16 @@
 import contextlib
 import gc
 import os
+import signal
 import sys
 from importlib import import_module
-
-from runner.kernel import can_fork
-from utils.session import load_tensorflow
-
-ASKED = "COURSE_PRELOAD"  # set while that process starts; another import of this module does nothing
 
 
 def preload() -> None:
     """Import papermill and, where kernels are forked, all that a kernel needs."""
+    # Ctrl-C in the terminal comes here and to the runs' processes, too: the command answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.pop("PYTHONSAFEPATH", None)  # meant for this process, not for a lesson's own
     # jsonschema looks for a grammar that takes two seconds to build and checks addresses in other
     # alphabets, which no notebook's schema has. None in this place means: not installed.
     sys.modules["rfc3987_syntax"] = None
@@ -23,7 +22,7 @@ def preload() -> None:
     with contextlib.suppress(Exception):  # no page then, but runs
         import_module("nbconvert")
     import_module("tqdm.auto")  # before ipykernel, which it takes for a notebook
-    if can_fork():
+    if import_module("runner.kernel").can_fork():
         _load_a_kernels_modules()
     gc.freeze()  # the collector need not look at all this again, in any run
 
@@ -38,12 +37,13 @@ def _load_a_kernels_modules() -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     # A lesson that imports what is broken here tells of it; one that does not need it can run.
     with contextlib.suppress(Exception):
-        load_tensorflow()
+        import_module("utils.session").load_tensorflow()
     import_module("ipykernel.kernelapp")
     for name in threads:
         del os.environ[name]
     os.environ |= given
 
 
-if os.environ.pop(ASKED, None):
+# The fork server imports this module to have it all loaded, also if it is started again.
+if any("multiprocessing.forkserver" in argument for argument in sys.orig_argv):
     preload()

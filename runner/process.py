@@ -7,74 +7,67 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import util
-from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from pathlib import Path
+
+import psutil
 
 from runner.environment import versions_that_matter
 from runner.kernel import can_fork, fork_kernel
-from runner.preload import ASKED
-from runner.result import Run, Status, one_line, save
+from runner.result import FINISHED, Run, Status, one_line, save
 from utils.files import write_file
 from utils.results import collect
 
 TRIES = 2  # of a run whose process dies: another may have taken its memory
 PAGE_SECONDS = 120
-PREFIX = "course-"
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _starting = threading.Lock()
 
 
 def execute(
-    run: Run,
-    time_limit: float,
-    environment: dict[str, str],
-    stop: Callable[[], bool] = lambda: False,
-    bar: bool = False,
+    run: Run, time_limit: float, environment: dict, stop: Callable = lambda: False, bar=False
 ) -> Run:
-    """Run a lesson in the run's folder, emptied before; keep there and return what came of it.
+    """Run a lesson in the run's folder, emptied before; keep there and return a copy that tells all.
 
-    Args:
-        time_limit: seconds.
-        environment: variables that the kernel gets in addition.
-        stop: asked twice a second; once it is true, the lesson is ended as ``interrupted``.
-        bar: whether to show papermill's progress bar.
+    ``time_limit`` is in seconds; the kernel gets the variables of ``environment`` in addition.
+    ``stop`` is asked twice a second: once it is true, the lesson is ended as ``interrupted``.
+    ``bar`` says whether to show papermill's progress bar.
     """
-    started, log = time.monotonic(), run.notebook.with_suffix(".log")
+    run, log = replace(run, seconds=0.0), run.notebook.with_suffix(".log")
     try:
         for _ in range(TRIES):
             shutil.rmtree(run.folder, ignore_errors=True)
             run.folder.mkdir(parents=True)
-            with _starting:
-                context = _fork_server()
+            _fork_server()
             started = time.monotonic()  # what the server imports is no run's time
-            with tempfile.TemporaryDirectory(prefix="", dir=scratch()) as private:
-                variables = environment | {"TMPDIR": private}
-                question = (log, _work, run, variables, Path(private), bar)
-                status, error = _ask(context, time_limit, stop, *question)
+            # a kernel that its process has left behind may still write there
+            private = tempfile.TemporaryDirectory(dir=scratch(), ignore_cleanup_errors=True)
+            with private as folder:
+                variables = environment | {"TMPDIR": folder}
+                status, error = _ask(time_limit, stop, log, _work, run, variables, bar)
             if status is not Status.WORKER_DIED:
                 break
-    except (EOFError, OSError) as reason:
-        status = Status.NOT_SAVED if _is_full(reason) else Status.KERNEL_DIED
-        error = f"not started ({type(reason).__name__}: {reason}); see what make check-env says"
-    run.seconds = time.monotonic() - started
-    run.versions = versions_that_matter()
-    _read_back(run, status, error)
-    if run.notebook.exists() and not stop():
-        status, error = _ask(context, PAGE_SECONDS, stop, log, _write_page, run.notebook)
-        if status is Status.NOT_SAVED:
-            run.status, run.error = status, one_line(error)
+        run.seconds, run.versions = time.monotonic() - started, versions_that_matter()
+        _read_back(run, status, error)
+    except (EOFError, OSError) as reason:  # a notebook that lies there now is another run's
+        text = f"not started ({type(reason).__name__}: {reason}); see what make check-env says"
+        run.status, run.error = _status_of(reason), one_line(text)
     try:
-        save(run)
+        save(run)  # before the page is made: a run is worth more
     except OSError as error:
         run.status, run.error = Status.NOT_SAVED, one_line(str(error))
+    if run.seconds and run.notebook.exists() and not stop():
+        with contextlib.suppress(EOFError, OSError):  # no page, if no process can be started
+            status, error = _ask(PAGE_SECONDS, stop, log, _write_pages, run)
+            if status is Status.NOT_SAVED:
+                run.status, run.error = status, one_line(error)
+                save(run)
     return run
 
 
@@ -84,12 +77,14 @@ def scratch() -> Path:
 
     multiprocessing's own is made in it. Those of processes that were killed are removed.
     """
-    import psutil
-
-    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
-        if not psutil.pid_exists(int(old.name.split("-")[1])):
-            shutil.rmtree(old, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    host = os.uname().nodename  # others may use the same disk
+    parent = tempfile.gettempdir()
+    parent = parent if len(parent) <= 55 else "/tmp"  # a socket's path must be short
+    for mark in Path(parent).glob(f"course-*/[0-9]*@{host}"):
+        if not psutil.pid_exists(int(mark.name.partition("@")[0])):
+            shutil.rmtree(mark.parent, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix="course-", dir=parent)
+    Path(folder, f"{os.getpid()}@{host}").touch()
     # after multiprocessing has removed its own, which it does with priority -100
     util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
     before, tempfile.tempdir = tempfile.tempdir, folder
@@ -99,32 +94,31 @@ def scratch() -> Path:
 
 
 @functools.cache
-def _fork_server() -> BaseContext:
+def _fork_server():
     """Return what starts the processes of runs, when it is ready; raises EOFError if it ends."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["runner.preload"])
-    scratch()
-    os.environ[ASKED] = "yes"
-    try:
+    with _starting:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["runner.preload"])
+        scratch()  # before multiprocessing makes a folder of its own
         first = context.Process(target=int)
+        os.environ["PYTHONSAFEPATH"] = "1"  # a utils.py in the current folder is none of ours
         first.start()
-    finally:
-        del os.environ[ASKED]
-    first.join()
+        first.join()
+        del os.environ["PYTHONSAFEPATH"]
     return context
 
 
-def _ask(
-    context: BaseContext, time_limit: float, stop: Callable[[], bool], log: Path, *question
-) -> tuple[Status, str]:
+def _ask(time_limit: float, stop: Callable, log: Path, *question) -> tuple[Status, str]:
     """Return what ``_answer`` sends from a process of its own; end all that is left of it."""
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, log, *question), daemon=False)
+    receiver, sender = _fork_server().Pipe(duplex=False)
+    process = _fork_server().Process(target=_answer, args=(sender, log, *question))
     process.start()
     sender.close()  # so that the end of the process is the end of the pipe
-    end = time.monotonic() + time_limit
+    family, end = [], time.monotonic() + time_limit
     try:
         while not receiver.poll(max(0, min(0.5, end - time.monotonic()))):
+            # to be known later: the kernel of a process that has died is nobody's child
+            family = [one for one in family if one.is_running()] or _children(process.pid)
             if stop():
                 return Status.INTERRUPTED, "interrupted"
             if time.monotonic() >= end:
@@ -135,12 +129,11 @@ def _ask(
         code = process.exitcode
         return Status.WORKER_DIED, f"its process ended without a word (exit code {code})"
     finally:
-        _end(process)
+        _end(process, family)
 
 
-def _answer(sender: Connection, log: Path, function: Callable, *arguments) -> None:
+def _answer(sender, log: Path, function: Callable, *arguments) -> None:
     """Send a status and an error line (from the child process): what is returned or raised."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes here too: the parent answers it
     try:
         screen = os.fdopen(os.dup(2), "w")
         with log.open("a") as file:  # what is written to descriptors 1 and 2 goes there
@@ -149,16 +142,22 @@ def _answer(sender: Connection, log: Path, function: Callable, *arguments) -> No
         sender.send(function(*arguments, screen, sender))
     except Exception as error:  # noqa: BLE001 - papermill, nbclient and zmq have no common one
         text = f"{type(error).__name__}: {error} (see also {log.name})"
-        print(text, file=sys.stderr)
-        sender.send((Status.NOT_SAVED if _is_full(error) else Status.KERNEL_DIED, text))
+        with contextlib.suppress(OSError):  # the disk is full for the log, too
+            print(text, file=sys.stderr)
+        sender.send((_status_of(error), text))
 
 
-def _work(run: Run, environment: dict, private: Path, bar: bool, screen, sender):
+def _status_of(error: Exception) -> Status:
+    is_full = isinstance(error, OSError) and error.errno in DISK_FULL
+    return Status.NOT_SAVED if is_full else Status.KERNEL_DIED
+
+
+def _work(run: Run, environment: dict, bar: bool, screen, sender) -> tuple[Status, str]:
     """Execute a lesson, in the child process."""
     os.environ |= environment
     tempfile.tempdir = None  # to be looked up in this environment
     if can_fork():
-        fork_kernel(sender)
+        fork_kernel(sender, screen)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from tqdm import tqdm
 
@@ -167,26 +166,9 @@ def _work(run: Run, environment: dict, private: Path, bar: bool, screen, sender)
     # tqdm's own lock is a semaphore: Python reports it as leaked when this process is killed.
     tqdm.set_lock(threading.RLock())
     shown = {"desc": run.lesson, "file": screen, "leave": False, "disable": None}
-    if raised := execute_lesson(run, bar and shown, private):
+    if raised := execute_lesson(run, bar and shown, Path(environment["TMPDIR"])):
         return Status.CELL_RAISED, raised
-    with contextlib.suppress(Exception):  # a TensorFlow that is broken, say: that costs no run
-        from runner.hparams import write_hparams
-
-        _, run.records = collect(json.loads(run.notebook.read_bytes()))
-        write_hparams(run)
     return Status.OK, ""
-
-
-def _write_page(notebook: Path, *_) -> tuple[Status, str]:
-    from nbconvert import HTMLExporter
-
-    page, _ = HTMLExporter().from_filename(str(notebook))
-    write_file(notebook.with_suffix(".html"), page.encode())
-    return Status.OK, ""
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in DISK_FULL
 
 
 def _end_with_parent() -> None:
@@ -195,15 +177,32 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _end(process) -> None:
-    """End a process and all that it started, the kernel in its own session too."""
-    import psutil
+def _write_pages(run: Run, *_) -> tuple[Status, str]:
+    """Write what TensorBoard shows of a run, and the notebook's page, in a child process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if run.status in FINISHED:
+        with contextlib.suppress(Exception):  # a TensorFlow that is broken, say
+            from runner.hparams import write_hparams
 
-    family = []
+            write_hparams(run)
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter().from_filename(str(run.notebook))
+    write_file(run.notebook.with_suffix(".html"), page.encode())
+    return Status.OK, ""
+
+
+def _children(pid: int) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
-        family = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    for member in family:
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def _end(process, family: list[psutil.Process]) -> None:
+    """End a process, its family, and all that they started, a kernel in its own session too."""
+    for pid in [process.pid, *(member.pid for member in family)]:
+        family += _children(pid)
+    for member in [process, *family]:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
     psutil.wait_procs(family, timeout=10)
@@ -212,18 +211,17 @@ def _end(process) -> None:
 
 def _read_back(run: Run, status: Status, error: str) -> None:
     """Add what the executed notebook holds to the run; judge what papermill calls well."""
-    cells = started = []
-    try:
+    cells, started, here = [], [], ""
+    # one that ended before, or while, papermill wrote it has no whole notebook
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
         notebook = json.loads(run.notebook.read_bytes())
         run.claims, run.records = collect(notebook)
         code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        cells = [cell | {"lines": "".join(cell["source"]).splitlines()} for cell in code]
-        cells = [cell for cell in cells if any(map(str.strip, cell["lines"]))]
+        cells = [cell for cell in code if "".join(cell["source"]).strip()]
         # After a kernel's death papermill calls every cell completed, but not started.
         started = [cell for cell in cells if cell["metadata"]["papermill"]["start_time"]]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        pass  # ended before, or while, papermill wrote it
-    here = f"In [{len(started)}] {started[-1]['lines'][0]}: " if started else ""
+    if started:
+        here = f"In [{len(started)}] {''.join(started[-1]['source']).strip().splitlines()[0]}: "
     left = len(cells) - len(started)
     outputs = [output for cell in cells for output in cell["outputs"]]
     if status is not Status.OK:

@@ -16,13 +16,16 @@ from utils.files import write_file
 from utils.results import in_short
 
 HEAD = ["status", "seconds", "claims", "data", "records", "changed"]
-LOW_IS_BEST = ("loss", "error", "entropy", "mae", "seconds")  # in a record's name
+# Which mean of a record is the best, by a word in its name; no other record has a best one.
+BEST = dict.fromkeys(("loss", "error", "entropy", "mae", "seconds"), min)
+BEST |= dict.fromkeys(("accuracy", "recall", "precision", "auc", "score", "speed_up"), max)
 PAGES = Environment(loader=PackageLoader("runner"), autoescape=True, trim_blocks=True)
 PAGES.filters |= {"in_short": in_short, "one_line": result.one_line, "base64": b64encode}
 PAGES.tests["file"] = Path.exists
 Points = list[tuple[list[Run], dict[str, Mean]]]  # a point's runs, what they measured
 # a part of a page: a picture, or a table, in whose cells lists of runs become links
 Section = namedtuple("Section", "title head rows is_open picture", defaults=((), (), True, b""))
+Sections = Iterator[Section]
 
 
 def write_report(
@@ -30,12 +33,11 @@ def write_report(
 ) -> None:
     """Write the tables and the page anew, ``record`` first; raises OSError.
 
-    If it is not the ``final`` report, one record and one curve are drawn: drawing takes time from
-    the runs at work.
+    Before the ``final`` report one record and one curve are drawn: runs at work need the time.
     """
     records = order_records((name for run in runs for name in run.singles), record)
-    points = [_point_row(point, means(point, records)) for point in by_point(runs)]
-    files = {"results.csv": map(_row, runs), "points.csv": points}
+    points = [(point, means(point, records)) for point in by_point(runs)]
+    files = {"results.csv": map(_row, runs), "points.csv": [_point_row(*one) for one in points]}
     for name, rows in files.items():
         table = pd.DataFrame(rows, dtype=object)  # other types have no whole numbers with gaps
         write_file(folder / name, table.to_csv(index=False).encode(errors="replace"))
@@ -43,7 +45,7 @@ def write_report(
     alike = {name: v for name, v in changed if all(run.changes.get(name) == v for run in runs)}
     intro = f"{folder.name}: {result.count_words(runs)}. Alike in all runs: {in_words(alike)}. "
     intro += f"Versions: {', '.join(versions(runs)) or 'not known yet'}. In full precision:"
-    sections = _sections(runs, records, None if final else 1)
+    sections = _sections(runs, points, records, None if final else 1)
     write_page(folder / "index.html", title=title, intro=intro, files=files, sections=sections)
 
 
@@ -69,10 +71,8 @@ def in_columns(rows: list[list]) -> str:
 
 def order_records(names: Iterable[str], first: str | None = None) -> list[str]:
     """Return names of records: that asked for, what the test set says, accuracies, the others."""
-    return sorted(
-        dict.fromkeys(names),
-        key=lambda name: (name != first, not name.startswith("test"), "accuracy" not in name),
-    )
+    found = dict.fromkeys(names)
+    return sorted(found, key=lambda n: (n != first, n[:4] != "test", "accuracy" not in n))
 
 
 def varying(runs: list[Run]) -> dict[str, list[Value]]:
@@ -81,9 +81,8 @@ def varying(runs: list[Run]) -> dict[str, list[Value]]:
         return {}
     names = runs[0].changes | runs[0].values  # those that were asked for come first
     found = {n: list(dict.fromkeys(r.values[n] for r in runs if n in r.values)) for n in names}
-    return {
-        n: v if isinstance(v[0], str) else sorted(v) for n, v in found.items() if len(v) > 1
-    }
+    several = {name: values for name, values in found.items() if len(values) > 1}
+    return {n: v if isinstance(v[0], str) else sorted(v) for n, v in several.items()}
 
 
 def name_point(run: Run, axes: Iterable[str]) -> str:
@@ -114,20 +113,13 @@ def verdict(point: list[Run], claim: str) -> str:
 
 def _row(run: Run) -> dict[str, Value]:
     """Return all that is known of a run, in full precision."""
-    return {
-        "run": run.name,
-        "lesson": run.lesson,
-        "status": run.status,
-        "seconds": round(run.seconds, 1),
-        "claims_kept": sum(claim["holds"] for claim in run.claims),
-        "claims_made": len(run.claims),
-        "data_source": run.records.get("data_source", ""),
-        "error": run.error,
-        **{f"parameter.{name}": value for name, value in run.values.items()},
-        **{f"record.{name}": value for name, value in run.singles.items()},
-        **{f"record.{name}": json.dumps(row) for name, row in run.curves.items()},
-        **{f"version.{name}": version for name, version in run.versions.items()},
-    }
+    seconds, kept = round(run.seconds, 1), sum(claim["holds"] for claim in run.claims)
+    row = {"run": run.name, "lesson": run.lesson, "status": run.status, "seconds": seconds}
+    row |= {"claims_kept": kept, "claims_made": len(run.claims)}
+    row |= {"data_source": run.records.get("data_source", ""), "error": run.error}
+    records = run.singles | {name: json.dumps(curve) for name, curve in run.curves.items()}
+    kinds = {"parameter": run.values, "record": records, "version": run.versions}
+    return row | {f"{kind}.{n}": v for kind, values in kinds.items() for n, v in values.items()}
 
 
 def _point_row(point: list[Run], found: dict[str, Mean]) -> dict[str, Value]:
@@ -149,27 +141,26 @@ def _summary(run: Run) -> list[str]:
     return [run.status, f"{run.seconds:.1f}", run.kept, data, *words]
 
 
-def _sections(runs: list[Run], records: list[str], most: int | None) -> Iterator[Section]:
+def _sections(runs: list[Run], points: Points, records: list, most: int | None) -> Sections:
     """Yield the parts of the page in their order."""
     differing, lessons, problems = varying(runs), dict.fromkeys(run.lesson for run in runs), {}
     axes = {name: values for name, values in differing.items() if name != "seed"}
     if len(lessons) > 1:
         records = []  # each lesson has its own: they are told in short
-    points = [(point, means(point, records)) for point in by_point(runs)]
     numeric = [name for name in records if any(name in found for _, found in points)]
-    for run in runs:
+    for run in (run for run in runs if run.status not in FINISHED):  # of others the claims tell
         for text in run.problems:
             problems.setdefault(text, []).append(run)
     yield Section("What went wrong", ["what", "runs"], problems.items())
     yield _points_table(points, axes, numeric)
     for lesson in lessons:
-        yield from _claims_tables([point for point, _ in points], lesson)
+        yield from _claims_tables(points, lesson)
     yield from _pictures(points, axes or differing, numeric, most)
-    rows = [[[run], *_summary(run)[:4]] for run in runs]
-    for row, run in zip(rows, runs, strict=True):
-        row += [run.values[name] for name in differing]
-        row += [run.singles.get(name, "") for name in records]
-    head = ["run", *HEAD[:4], *differing, *records]
+    head, rows = ["run", *HEAD[:4], *differing, *records], []
+    for run in runs:
+        values = [run.values[name] for name in differing]
+        singles = [run.singles.get(name, "") for name in records]
+        rows.append([[run], *_summary(run)[:4], *values, *singles])
     yield Section("All runs", head, rows, is_open=len(points) == len(runs))
 
 
@@ -178,38 +169,32 @@ def _points_table(points: Points, axes: dict, records: list[str]) -> Section:
     best, rows = {}, []
     for name in records:
         numbers = {found[name].mean for _, found in points if name in found}
-        choose = min if any(word in name for word in LOW_IS_BEST) else max
-        best[name] = choose(numbers) if len(numbers) > 1 else None
+        choose = next((BEST[word] for word in BEST if word in name), None)
+        best[name] = choose(numbers) if choose and len(numbers) > 1 else None
     for number, (point, found) in enumerate(points, start=1):
-        told = _point_row(point, {})
-        values = [point[0].values[name] for name in axes] or [point[0].lesson]
+        told, values = _point_row(point, {}), [point[0].values[name] for name in axes]
         counts = [f"{told['finished']} of {told['runs']}", told["claims"]]
-        marked = {n: one._replace(is_best=one.mean == best[n]) for n, one in found.items()}
+        marked = {n: one._replace(is_best=one.mean == best.get(n)) for n, one in found.items()}
         cells = [marked.get(name, "") for name in records] or _summary(point[0])[4:]
         rows.append([number, *values, point, *counts, *cells])
-    head = ["number", *(axes or ["lesson"]), "runs", "finished", "claims"]
-    title = "Points: mean ± standard deviation, ★ best"
-    return Section(title if records else "Points", [*head, *(records or HEAD[4:])], rows)
+    head = ["number", *axes, "runs", "finished", "claims", *(records or HEAD[4:])]
+    title = "Points: mean ± standard deviation, ★ best mean" if records else "Points"
+    return Section(title, head, rows)
 
 
-def _claims_tables(points: list[list[Run]], lesson: str) -> Iterator[Section]:
+def _claims_tables(points: Points, lesson: str) -> Sections:
     """Yield a row a claim and a column a point: first the claims that are broken somewhere."""
-    mine = {n: point for n, point in enumerate(points, start=1) if point[0].lesson == lesson}
-    made = [run.claims for point in mine.values() for run in point if run.status in FINISHED]
-    texts = dict.fromkeys(claim["text"] for claims in made for claim in claims)
+    mine = {n: one for n, (one, _) in enumerate(points, start=1) if one[0].lesson == lesson}
+    finished = [run for point in mine.values() for run in point if run.status in FINISHED]
+    texts = dict.fromkeys(claim["text"] for run in finished for claim in run.claims)
     rows = [[text, *(verdict(point, text) for point in mine.values())] for text in texts]
-    kept = [row for row in rows if set(row[1:]) <= {"✓", "—"}]
-    broken = [row for row in rows if row not in kept]
-    title, head = f"Claims of {lesson} that", ["claim", *mine]
-    yield Section(f"{title} break somewhere: {len(broken)}", head, broken)
-    yield Section(
-        f"{title} hold wherever they are made: {len(kept)}", head, kept, is_open=False
-    )
+    for what, is_broken in (("break somewhere", True), ("hold wherever they are made", False)):
+        those = [row for row in rows if bool(set(row[1:]) - {"✓", "—"}) == is_broken]
+        title = f"Claims of {lesson} that {what}: {len(those)}"
+        yield Section(title, ["claim", *mine], those, is_open=is_broken)
 
 
-def _pictures(
-    points: Points, over: dict[str, list[Value]], records: list[str], most: int | None
-) -> Iterator[Section]:
+def _pictures(points: Points, over: dict, records: list, most: int | None) -> Sections:
     """Yield a picture per record and per curve; the first of each is open."""
     finished = [run for point, _ in points for run in point if run.status in FINISHED]
     if "seed" in over:  # repeats of one point
@@ -218,9 +203,9 @@ def _pictures(
         cells = [(point[0].values, found[name]) for point, found in points if name in found]
         title, picture = f"{name} over {' and '.join(over)}", draw(cells, over, name)
         yield Section(title, is_open=name == records[0], picture=picture)
-    curves = [*dict.fromkeys(n for run in finished for n, row in run.curves.items() if row)]
+    curves = list(dict.fromkeys(n for run in finished for n, row in run.curves.items() if row))
     for name in curves[:most]:
         those = [run for run in finished if run.curves.get(name)]
         lines = [(name_point(run, over), run.curves[name]) for run in those]
-        picture = draw_curves(lines, name)
-        yield Section(f"{name}, a line a run", is_open=name == curves[0], picture=picture)
+        title, picture = f"{name}, a line a run", draw_curves(lines, name)
+        yield Section(title, is_open=name == curves[0], picture=picture)

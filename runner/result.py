@@ -1,7 +1,6 @@
 """What is a run, and what came of it? The answer is kept in its folder, as ``result.json``."""
 
 import json
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -35,23 +34,19 @@ FINISHED = {Status.OK, Status.CLAIM_FAILED}  # measured: another run would measu
 
 @dataclass
 class Run:
-    """A lesson, its values, a folder; and what came of it.
-
-    ``values`` are of all parameters, ``changes`` of those that are not the lesson's own. ``source``
-    is executed and never written to. ``error`` is one line, or empty. ``records`` are numbers,
-    texts, and curves: rows of numbers, one an epoch.
-    """
+    """A lesson, its values, a folder; and what came of it."""
 
     lesson: str
     title: str
-    source: Path
+    source: Path  # executed and never written to
     folder: Path
-    values: dict[str, Value]
-    changes: dict[str, Value]
+    values: dict[str, Value]  # of all parameters
+    changes: dict[str, Value]  # those of values that are not the lesson's own
     status: Status = Status.NOT_RUN
     seconds: float = 0.0
-    error: str = ""
+    error: str = ""  # one line
     claims: list[dict] = field(default_factory=list)  # {"text": str, "holds": bool}
+    # numbers, texts, and curves: rows of numbers, one an epoch
     records: dict[str, Value | list] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -67,7 +62,7 @@ class Run:
     @property
     def point(self) -> tuple:
         """What runs that differ in nothing but the seed have in common."""
-        return self.lesson, *((name, v) for name, v in self.values.items() if name != "seed")
+        return self.lesson, *sorted(item for item in self.values.items() if item[0] != "seed")
 
     @property
     def problems(self) -> list[str]:
@@ -78,8 +73,8 @@ class Run:
     @property
     def singles(self) -> dict[str, Value]:
         """The records that are one value each, but for the data source."""
-        curves = self.curves
-        return {n: v for n, v in self.records.items() if n != "data_source" and n not in curves}
+        others = {"data_source", *self.curves}
+        return {name: v for name, v in self.records.items() if name not in others}
 
     @property
     def curves(self) -> dict[str, list]:
@@ -95,19 +90,34 @@ def save(run: Run) -> None:
     """Keep the run beside its notebook, a power cut later too; raises OSError."""
     content = {name: v for name, v in asdict(run).items() if name not in ("source", "folder")}
     write_file(run.folder / RESULT, as_json(content))
-    for path in (run.folder / RESULT, run.notebook):
-        if path.exists():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+    settle(run.folder / RESULT, run.notebook)
+
+
+def settle(*paths: Path) -> None:
+    """Wait until the files, where they exist, are on the disk; raises OSError."""
+    for path in filter(Path.exists, paths):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def load(folder: Path) -> Run | None:
     """Return the run that was kept in ``folder``, if there is a whole one."""
+    from utils import results  # not at the top: `course list` needs no NumPy
+
     try:
         content = json.loads((folder / RESULT).read_bytes())
         content["status"] = Status(content["status"])
-        return Run(source=folder / f"{content['lesson']}.ipynb", folder=folder, **content)
-    except (OSError, ValueError, LookupError, TypeError):
+        data = [{results.CLAIM: claim} for claim in content["claims"]]
+        outputs = [{"data": one} for one in [*data, {results.RECORD: content["records"]}]]
+        notebook = {
+            "cells": [{"outputs": outputs}]
+        }  # so that they are checked like a notebook's
+        content["claims"], content["records"] = results.collect(notebook)
+        content["seconds"] = float(content["seconds"])
+        run = Run(source=folder / f"{content['lesson']}.ipynb", folder=folder, **content)
+        hash(run.point)  # there is no list among the values
+        return run
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -120,9 +130,9 @@ def by_point(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def measured(runs: Iterable[Run], record: str) -> list[float]:
-    """Return what the finished runs measured as ``record``, where it is a finite number."""
+    """Return what the finished runs measured as ``record``, where it is a number that can be drawn."""
     found = [run.singles.get(record) for run in runs if run.status in FINISHED]
-    return [v for v in found if type(v) in (int, float) and math.isfinite(v)]
+    return [v for v in found if type(v) in (int, float) and abs(v) < 1e300]
 
 
 def spread(numbers: list[float]) -> tuple[float, float | None]:
@@ -158,4 +168,4 @@ def one_line(text: str) -> str:
 
 
 def as_json(content) -> bytes:
-    return json.dumps(content, indent=1, ensure_ascii=False).encode()
+    return json.dumps(content, indent=1, ensure_ascii=False).encode(errors="replace")

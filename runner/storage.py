@@ -5,10 +5,11 @@ https://papermill.readthedocs.io/en/latest/extending-entry-points.html
 """
 
 import atexit
-import shutil
+import re
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from tempfile import mkdtemp
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, unquote_plus
 
 from runner.lessons import PATTERN, Lesson, read_lesson
 from runner.result import one_line
@@ -24,18 +25,19 @@ def is_address(text: str) -> bool:
 
 
 def without_query(address: str) -> str:
-    """Return ``address`` as it may be shown: a signature behind a ? is secret."""
-    return address.partition("?")[0]
+    """Return ``address`` as it may be shown: what is before an @ or behind a ? is secret."""
+    return re.sub("://[^/]*@", "://", address.partition("?")[0])
 
 
 def fetch_lesson(address: str) -> Lesson:
     """Return the lesson at ``address``, here until this process ends; raises InputError."""
-    name = PurePosixPath(without_query(address)).name
-    if not PurePosixPath(name).match(PATTERN):
+    name = Path(without_query(address)).name
+    if not Path(name).match(PATTERN):
         raise InputError(f"{name} is no lesson's name; 01_basics.ipynb would be one")
-    text = _ask("read", address, lambda handlers: handlers.read(address))
-    path = Path(mkdtemp(prefix="lesson-"), name)
-    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    text = _ask("read", address, lambda handlers: handlers.read(address, None))
+    folder = TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    path = Path(folder.name, name)
     path.write_text(text, encoding="utf-8")
     return read_lesson(path)
 
@@ -68,7 +70,17 @@ def _ask(what: str, address: str, question: Callable) -> str:
     try:
         return question(papermill_io)
     except Exception as error:  # noqa: BLE001 - every service has exceptions of its own
-        place, _, query = address.partition("?")
-        text = f"{type(error).__name__}: {error}"
-        text = text.replace(query, "…") if query else text
+        place, text = without_query(address), f"{type(error).__name__}: {error}"
+        for secret in _secrets(address):
+            text = text.replace(secret, "…")
         raise InputError(f"{place} cannot be {what}: {one_line(text)}") from None
+
+
+def _secrets(address: str) -> list[str]:
+    """Return what of ``address`` may not be shown, also as handlers decode it, the longest first."""
+    place, _, query = address.partition("?")
+    user = place.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    values = [value.partition("=")[2] for value in query.split("&")]
+    raw = [query, user, user.partition(":")[2], *values]
+    decoded = {decode(text) for decode in (str, unquote, unquote_plus) for text in raw}
+    return sorted(decoded - {""}, key=len, reverse=True)

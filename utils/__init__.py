@@ -1,4 +1,4 @@
-"""What the lessons of Keras by Experiment share, and what runs them.
+"""What the lessons of Keras by Experiment share.
 
 Importing this package imports none of its modules, and no TensorFlow.
 """

@@ -8,6 +8,7 @@ import numpy as np
 
 CLAIM = "application/vnd.keras-by-experiment.claim+json"
 RECORD = "application/vnd.keras-by-experiment.record+json"
+NOT_FINITE = "nan", "inf", "-inf"  # numbers that JSON does not know, as texts
 
 
 def claim(text: str, holds: bool) -> None:
@@ -53,11 +54,12 @@ def collect(notebook: dict) -> tuple[list[dict], dict]:
 
 
 def _records(bundle) -> dict:
-    if not isinstance(bundle, dict) or not all(isinstance(name, str) for name in bundle):
+    if not isinstance(bundle, dict):
         return {}
-    rows = [value if isinstance(value, list) else [value] for value in bundle.values()]
-    plain = all(isinstance(one, int | float | str) for row in rows for one in row)
-    return bundle if plain else {}
+    named = all(isinstance(name, str) and name.isprintable() for name in bundle)
+    rows = [v if type(v) is list else [v] for v in bundle.values() if type(v) is not str]
+    plain = (isinstance(one, int | float) or one in NOT_FINITE for row in rows for one in row)
+    return bundle if named and all(plain) else {}
 
 
 def _plain(name: str, value) -> float | int | str | list:

@@ -6,7 +6,8 @@ import sys
 import pytest
 from helpers import HOLDS, write_lesson
 
-from runner import cli
+from runner import batch, cli
+from runner.lessons import find_lessons
 
 
 @pytest.fixture
@@ -60,6 +61,23 @@ def test_a_lesson_may_stand_behind_an_option(two_lessons, capsys):
     command = ["run", "-p", "epochs=2", "02", "--notebooks", str(two_lessons), "--dry-run"]
     assert cli.main(command) == 0
     assert capsys.readouterr().out == "   1  02_schedules  epochs=2\n1 run of the course\n"
+
+
+def test_another_lesson_does_not_go_on_with_a_folder(two_lessons, capsys):
+    (two_lessons / "runs").mkdir()
+    lessons = {one.name: one for one in find_lessons(two_lessons)}
+    folder = batch.start(two_lessons / "runs", [batch.new_run(lessons["02_schedules"], {})])
+    command = [
+        "run",
+        "01",
+        "--notebooks",
+        str(two_lessons),
+        "--resume",
+        str(folder),
+        "--dry-run",
+    ]
+    assert cli.main(command) == 2
+    assert "holds other runs; without lessons, -g and -p it goes on" in capsys.readouterr().err
 
 
 def test_list_shows_lessons_and_parameters(two_lessons, capsys):

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from helpers import one_run
 
+from runner import kernel
 from runner.kernel import can_fork
 from runner.pool import THREADS
 
@@ -68,3 +69,12 @@ def test_it_draws_into_the_notebook_and_greets_nowhere(run):
     assert printed.name == "stdout"
     assert printed.text.startswith("Python 3.")  # what setup() says; no word before it
     assert "oneDNN" not in run.notebook.with_suffix(".log").read_text()
+
+
+def test_a_driver_without_the_libraries_for_it_is_no_gpu(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(kernel, "OTHER_GPUS", [tmp_path])
+    monkeypatch.setattr(kernel, "find_spec", lambda name: None)
+    for library, found in ((None, False), ("libcudnn.so.9", True)):
+        monkeypatch.setattr(kernel, "find_library", lambda name, library=library: library)
+        assert bool(kernel.gpus()) == found

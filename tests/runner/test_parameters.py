@@ -210,6 +210,13 @@ def test_a_profile_is_read(tmp_path, parameters):
     assert read_profile(path, "full", lessons) == {}
 
 
+def test_a_profile_may_build_on_another_one(tmp_path, parameters):
+    text = 'quick:\n  "01": &few {epochs: 2, shuffle: false}\nfull:\n  "01": {<<: *few, epochs: 9}\n'
+    (tmp_path / "profiles.yml").write_text(text)
+    full = read_profile(tmp_path / "profiles.yml", "full", {"01_basics": parameters})
+    assert full == {"01_basics": {"epochs": 9, "shuffle": False}}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

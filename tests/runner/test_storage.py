@@ -117,6 +117,39 @@ def test_a_signature_is_secret_even_where_a_long_message_is_cut(memory, tmp_path
     assert "sig" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "secrets", "shown"),
+    [
+        ("memory://in/01_x.ipynb?sig=hu%2Bsh%3D", ["sig=hu+sh="], "…"),
+        ("memory://in/01_x.ipynb?v=2&sig=hu%2Bsh+%3D", ["hu+sh+=", "hu%2Bsh+%3D"], "… …"),
+        ("memory://in/01_x.ipynb?a=hush&b=hush-hush", ["hush-hush", "hu", "hush"], "… hu …"),
+        ("memory://me:hu%40sh@in/01_x.ipynb", ["me:hu%40sh", "hu@sh"], "… …"),
+        ("memory://hush@in/01_x.ipynb?", ["hush", "?"], "… ?"),
+    ],
+)
+def test_no_part_of_a_secret_is_shown_however_it_is_quoted(memory, address, secrets, shown):
+    def refuse(_):
+        raise OSError(" ".join(secrets))
+
+    memory.read = refuse
+    with pytest.raises(InputError) as caught:
+        storage.fetch_lesson(address)
+    assert str(caught.value) == f"memory://in/01_x.ipynb cannot be read: OSError: {shown}"
+
+
+def test_what_stands_before_an_at_sign_is_not_shown():
+    assert storage.without_query("https://me:hush@host/a@b/01_x.ipynb?c=d@e") == (
+        "https://host/a@b/01_x.ipynb"
+    )
+
+
+def test_no_warning_shows_a_signature_that_looks_like_a_folder(memory, stored, recwarn):
+    (text,) = memory.files.values()
+    memory.files["memory://in/01_stored.ipynb?signature=hu/sh.x"] = text
+    storage.fetch_lesson("memory://in/01_stored.ipynb?signature=hu/sh.x")
+    assert not recwarn.list
+
+
 def test_an_output_that_refuses_is_told_before_anything_runs(stored, tmp_path, capsys):
     assert cli.main(["run", *stored, "--output", f"memory://locked?{SECRET}"]) == 2
     error = capsys.readouterr().err

@@ -105,7 +105,11 @@ MALFORMED = [
     ),
     {"data": {results.CLAIM: {"text": ["text"], "holds": True}}},
     *({"data": {results.RECORD: record}} for record in (None, [], [["loss", 1]], 0.5, {1: 2})),
-    *({"data": {results.RECORD: {"loss": value}}} for value in (None, {}, [None], [[1]])),
+    *(
+        {"data": {results.RECORD: {"loss": value}}}
+        for value in (None, {}, [None], [[1]], ["abc"])
+    ),
+    *({"data": {results.RECORD: {name: 1.0}}} for name in ("a\ud800b", "a\nb")),
     {"data": {results.RECORD: {"accuracy": 1.0, "loss": {}}}},
 ]
 
@@ -122,7 +126,7 @@ def test_records_of_all_kinds_are_found():
         "loss": 0.5,
         "steps": 3,
         "kept": True,
-        "by_epoch": [0.5, "nan"],
+        "by_epoch": [0.5, "nan", "inf", "-inf", True],
         "source": "real",
     }
     cells = [{"outputs": [{"data": {results.RECORD: records}}]}]
