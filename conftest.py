@@ -1,6 +1,8 @@
 """Lets `pytest --nbval` be started from any folder, and two notebooks run side by side."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 
@@ -12,3 +14,7 @@ def pytest_configure(config):
     sanitize_file = config.getoption("nbval_sanitize_with", None)
     if sanitize_file:
         config.option.nbval_sanitize_with = str(Path(config.rootpath) / sanitize_file)
+    # The kernels of nbval are killed at the end: what TensorFlow left for later is removed here.
+    temporary = tempfile.mkdtemp(prefix="tests-")
+    os.environ["TMPDIR"] = temporary
+    config.add_cleanup(lambda: shutil.rmtree(temporary, ignore_errors=True))

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from statistics import fmean, stdev
 
 from utils.files import write_file
 
@@ -137,6 +136,8 @@ def measured(runs: Iterable[Run], record: str) -> list[float]:
 
 def spread(numbers: list[float]) -> tuple[float, float | None]:
     """Return mean and standard deviation (of a sample), which one number alone does not have."""
+    from statistics import fmean, stdev  # not at the top: `course list` would wait for it
+
     return fmean(numbers), stdev(numbers) if len(numbers) > 1 else None
 
 
