@@ -155,7 +155,8 @@ def _sections(runs: list[Run], points: Points, records: list, most: int | None) 
     yield _points_table(points, axes, numeric)
     for lesson in lessons:
         yield from _claims_tables(points, lesson)
-    yield from _pictures(points, axes or differing, numeric, most)
+    if len(lessons) == 1:  # the curves of several have nothing in common but their names
+        yield from _pictures(points, axes or differing, numeric, most)
     head, rows = ["run", *HEAD[:4], *differing, *records], []
     for run in runs:
         values = [run.values[name] for name in differing]
