@@ -108,9 +108,8 @@ def load(folder: Path) -> Run | None:
         content["status"] = Status(content["status"])
         data = [{results.CLAIM: claim} for claim in content["claims"]]
         outputs = [{"data": one} for one in [*data, {results.RECORD: content["records"]}]]
-        notebook = {
-            "cells": [{"outputs": outputs}]
-        }  # so that they are checked like a notebook's
+        # in the form of a notebook, so that they are checked as a notebook's are
+        notebook = {"cells": [{"outputs": outputs}]}
         content["claims"], content["records"] = results.collect(notebook)
         content["seconds"] = float(content["seconds"])
         run = Run(source=folder / f"{content['lesson']}.ipynb", folder=folder, **content)

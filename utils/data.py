@@ -57,7 +57,7 @@ def load(name: str, source: str = "auto") -> Dataset:
         print(f"{TITLES[name]}: the real data, {found[1]}")
         return _dataset(name, found[0], "real")
     if source == "real":
-        raise DataError(f"{TITLES[name]}: no real data found. {ADVICE.format(name)}")
+        raise _no_real_data(name)
     print(f"{TITLES[name]}: a STAND-IN drawn by code, not the real data. {ADVICE.format(name)}")
     return _dataset(name, _stand_in(name), "stand-in")
 
@@ -72,7 +72,7 @@ def locate(name: str) -> str:
     if download.reachable():
         return "real, by download"
     if source == "real":
-        raise DataError(f"{TITLES[name]}: no real data found. {ADVICE.format(name)}")
+        raise _no_real_data(name)
     return "stand-in: no real data here, and no network"
 
 
@@ -183,6 +183,10 @@ def _dataset(name: str, arrays: dict[str, np.ndarray], source: str) -> Dataset:
         arrays[f"x_{part}"] = np.fromiter((ids.tolist() for ids in rows), dtype=object)
     texts = {key: tuple(arrays.pop(key).tolist()) for key in ("class_names", "words")}
     return Dataset(**arrays, **texts, source=source)
+
+
+def _no_real_data(name: str) -> DataError:
+    return DataError(f"{TITLES[name]}: no real data found. {ADVICE.format(name)}")
 
 
 def _chosen_source(source: str) -> str:
