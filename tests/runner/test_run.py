@@ -411,7 +411,7 @@ def test_braces_in_a_path_are_no_parameters(tmp_path):
 
 
 def test_the_callers_run_is_left_as_it_was(tmp_path):
-    write_lesson(tmp_path, "01_tiny", [HOLDS])
+    write_lesson(tmp_path, "01_tiny", [HOLDS, "import time\n\ntime.sleep(60)"])
     given = Run("01_tiny", "", tmp_path / "01_tiny.ipynb", tmp_path / "run", {}, {})
     assert process.execute(given, 100, {}, stop=lambda: True).status == "interrupted"
     assert (given.status, given.seconds) == ("not run", 0)
