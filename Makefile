@@ -9,9 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 INSTALLED := $(VENV)/.installed
-SIDE_BY_SIDE := -n 2 --dist loadfile  # two processes; a notebook or a file of tests stays whole
+NEWEST := .venv-newest
+SIDE_BY_SIDE := -n 3 --dist loadscope  # one waits now and then; conftest.py says what stays whole
 
-.PHONY: help setup run sweep list test lint lab data check-env bench refresh lock clean
+.PHONY: help setup run sweep list test lint lab data check-env bench mutate newest refresh lock clean
 
 help:  ## list these commands
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +41,7 @@ list: $(INSTALLED)  ## list the lessons and what may be changed in each
 	@$(BIN)/course list
 
 test: lint  ## check everything: lint, unit tests, and every notebook against its stored outputs
-	$(BIN)/pytest --nbval $(SIDE_BY_SIDE)
+	$(BIN)/pytest --nbval $(SIDE_BY_SIDE) --durations=10
 
 lint: $(INSTALLED)  ## check style
 	$(BIN)/ruff check
@@ -59,6 +60,26 @@ bench: $(INSTALLED)  ## measure how much faster fit_in_memory trains than fit, a
 	@$(BIN)/python tests/bench/training.py
 	@$(BIN)/python tests/bench/sweep.py
 
+mutate: $(INSTALLED)  ## break the lessons' code in places, count what their claims notice (LESSON=04 for one, MUTANTS=30)
+	@$(BIN)/python tests/bench/mutate.py $(LESSON) --mutants $(or $(MUTANTS),30)
+
+newest: $(INSTALLED)  ## do the lessons hold on the newest versions of all packages? Tell what differs (LESSON=01 for one)
+	@echo "Installing the newest versions of all packages into $(NEWEST)."
+	@rm -rf $(NEWEST) runs/pinned runs/newest
+	@$(PYTHON) -m venv $(NEWEST)
+	@sed 's/==[^ ]*//' requirements.txt > $(NEWEST)/requirements.txt
+	@$(NEWEST)/bin/pip install --quiet --disable-pip-version-check -r $(NEWEST)/requirements.txt -e .
+	-@$(BIN)/course run $(LESSON) --profile quick --output runs/pinned
+	@failed=0; \
+	$(NEWEST)/bin/pytest --nbval $(SIDE_BY_SIDE) $(wildcard notebooks/$(LESSON)*.ipynb) || failed=1; \
+	$(NEWEST)/bin/course run $(LESSON) --profile quick --output runs/newest || failed=1; \
+	echo; echo "Packages, pinned and newest:"; \
+	diff --expand-tabs --side-by-side --suppress-common-lines --width=80 \
+	  <($(BIN)/pip freeze --exclude-editable) <($(NEWEST)/bin/pip freeze --exclude-editable) && echo "no difference" || true; \
+	echo; echo "The lessons, pinned and newest:" runs/pinned/* runs/newest/*; \
+	$(BIN)/course compare runs/pinned/* runs/newest/* || failed=1; \
+	exit $$failed
+
 refresh: $(INSTALLED)  ## run the lessons on the real data (COURSE_DATA=folder) and store their outputs
 	COURSE_DATA_SOURCE=real $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False $(wildcard notebooks/$(LESSON)*.ipynb)
@@ -69,5 +90,5 @@ lock:  ## pin in constraints.txt what the packages of requirements.txt pull in
 	  --custom-compile-command "make lock" requirements.txt --output-file constraints.txt
 
 clean:  ## remove the caches, and the stand-ins in data/ (not your copies, runs or downloads)
-	rm -rf .pytest_cache .ruff_cache data/*.stand-in-*.npz data/.*.part
+	rm -rf $(NEWEST) .pytest_cache .ruff_cache data/*.stand-in-*.npz data/.*.part
 	find notebooks runner utils tests -name __pycache__ -prune -exec rm -rf {} +

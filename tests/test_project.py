@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -208,6 +207,20 @@ def test_make_sweep_is_the_short_form(house):
     ]
 
 
+@pytest.mark.parametrize("tool", ["course", "pytest", None])
+def test_make_newest_tells_what_differs_and_then_fails_if_a_lesson_did(house, tool):
+    for name in ("pip", "course", "pytest"):
+        program(house / "newest" / name, 3 if name == tool else 0)
+    program(house / ".venv/bin/python", 0, 'mkdir "$3"; cp -r newest "$3/bin"')
+    program(house / ".venv/bin/pip", 0)
+    program(house / ".venv/bin/course", 0, 'echo "$1" >> verbs')
+    assert (exit_code(["make", "newest", "LESSON=01"], house) != 0) is (tool is not None)
+    assert (house / "verbs").read_text().split() == ["run", "compare"]
+    names = (house / ".venv-newest/requirements.txt").read_text()
+    assert "\ntensorflow " in names
+    assert "==" not in names
+
+
 def test_an_unfit_python_is_refused_with_one_clear_line(house):
     (house / ".venv/.installed").unlink()
     stub = house / "old-python"
@@ -222,15 +235,3 @@ def test_an_unfit_python_is_refused_with_one_clear_line(house):
     assert result.stderr.startswith(
         "Python 3.11 to 3.13 is needed, this is 3.9. Try: make setup PYTHON=python3.12\n"
     )
-
-
-def test_the_workflow_only_calls_the_ci_script():
-    workflow = yaml.safe_load(text(".github/workflows/ci.yml"))
-    commands = [
-        step["run"]
-        for job in workflow["jobs"].values()
-        for step in job["steps"]
-        if "run" in step
-    ]
-    assert commands == ["bash .ci/run"]
-    assert os.access(Path(PROJECT, ".ci/run"), os.X_OK)

@@ -16,107 +16,29 @@ from dataclasses import replace
 
 import nbformat
 import pytest
-from helpers import HOLDS, command, is_gone, kernels, rows, wait_until, write_lesson
+from helpers import (
+    HOLDS,
+    KINDS,
+    KINDS_CODE,
+    KINDS_IMPORTS,
+    KINDS_PARAMETERS,
+    WITHOUT_TENSORFLOW,
+    command,
+    is_gone,
+    kernels,
+    options,
+    rows,
+    start_sweep,
+    wait_until,
+    write_lesson,
+)
 
 from runner import batch, cli, lessons, pool, result
-from runner.engine import MOST_TEXT
 from runner.points import plan_points
-
-# A kernel's parents: the process of papermill, the server that forked it, the command or worker.
-KINDS = {
-    "fine": "record(accuracy=units + seed / 10, data_source='stand-in', by_epoch=[0, units])",
-    "loses_process": "psutil.Process(os.getppid()).kill()\ntime.sleep(100)",
-    "loses_kernel": "os._exit(1)",
-    "prints": "for _ in range(100):\n    print('0123456789' * 100_000)",
-    # as on a full disk, a file of papermill's process can't grow any more
-    "fills_disk": "psutil.Process(os.getppid()).rlimit(psutil.RLIMIT_FSIZE, (9000, 9000))\n"
-    "print('0123456789' * 1000)",
-    "sleeps": "tried = Path('../tried').exists()\nPath('../tried').touch()\n"
-    "Path('pid').write_text(str(os.getpid()))\nif not tried:\n    time.sleep(100)",
-    "lasts": "Path('pid').write_text(str(os.getpid()))\ntime.sleep(100)",
-    "waits": "Path('pid').write_text(str(os.getpid()))\ntime.sleep(3)",
-}
-PARAMETERS = f"""units: int = 4  # units [1 to 100]
-kind: str = "fine"  # what it does [{" | ".join(KINDS)}]
-seed: int = 0  # start [0 to 9]"""
-IMPORTS = f"import psutil\nfrom pathlib import Path\nKINDS = {KINDS!r}"
-CODE = [IMPORTS, HOLDS, "exec(KINDS[kind])", HOLDS]
-
-
-def start(folder, *arguments):
-    write_lesson(folder, "01_tiny", CODE, PARAMETERS)
-    return subprocess.Popen(
-        command("sweep", folder, "01", *arguments),
-        stdout=-1,
-        stderr=-1,
-        text=True,
-        start_new_session=True,
-    )
-
-
-@pytest.fixture(scope="module")
-def troubled(tmp_path_factory):
-    """One sweep in which every kind of run goes wrong: its exit code, output, folder and rows."""
-    folder = tmp_path_factory.mktemp("sweep")
-    kinds = [kind for kind in KINDS if kind not in ("lasts", "waits")]
-    sweep = start(folder, "-g", f"kind={','.join(kinds)}", "--time-limit", "20")
-    sweep.output, sweep.errors = sweep.communicate(timeout=200)
-    (sweep.folder,) = folder.glob("runs/*")
-    sweep.rows = {row["parameter.kind"]: row for row in rows(folder)}
-    return sweep
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "error"),
-    [
-        ("fine", "ok", ""),
-        ("loses_process", "worker died", "In [6] exec("),
-        ("loses_kernel", "kernel died", "In [6] exec("),
-        ("prints", "ok", ""),
-        ("fills_disk", "not saved", "In [6] exec("),
-        ("sleeps", "time limit", "In [6] exec("),
-    ],
-)
-def test_each_run_has_the_status_of_what_happened_to_it(troubled, kind, status, error):
-    row = troubled.rows[kind]
-    assert row["status"] == status
-    assert row["error"].startswith(error)
-    assert bool(row["error"]) == bool(error)
-
-
-def test_a_full_disk_leaves_the_notebook_of_before_it_was_full(troubled):
-    assert "[Errno 27] File too large" in troubled.rows["fills_disk"]["error"]
-    run = troubled.folder / troubled.rows["fills_disk"]["run"]
-    assert nbformat.read(run / "01_tiny.ipynb", as_version=4).cells[-1].outputs == []
-    assert not list(run.glob(".*.part"))
-
-
-def test_a_hundred_megabytes_of_text_are_cut(troubled):
-    run = troubled.folder / troubled.rows["prints"]["run"]
-    size = (run / "01_tiny.ipynb").stat().st_size
-    assert MOST_TEXT < size < 1.1 * MOST_TEXT
-    assert "[1,000,000 characters are kept]" in (run / "01_tiny.html").read_text()
-    assert troubled.rows["prints"]["claims_kept"] == "2"  # what comes after is still there
-
-
-def test_the_screen_tells_every_run_and_the_sum(troubled):
-    assert troubled.returncode == 1
-    assert troubled.output.splitlines()[-2:] == [
-        "2 ok, 1 kernel died, 1 worker died, 1 not saved, 1 time limit",
-        f"Pages: {troubled.folder / 'index.html'}",
-    ]
-    assert "Traceback" not in troubled.errors
-    for row in troubled.rows.values():
-        assert f"{row['run']}  kind={row['parameter.kind']}: {row['status']}" in troubled.errors
-
-
-def test_no_kernel_outlives_the_sweep(troubled):
-    (kernel,) = kernels(troubled.folder.parent.parent)
-    assert is_gone(kernel)
 
 
 def test_the_tables_and_the_page_of_a_sweep(tmp_path):
-    sweep = start(tmp_path, "-g", "units=2,4", "--repeat", "2")
+    sweep = start_sweep(tmp_path, "-g", "units=2,4", "--repeat", "2", tensorflow=True)
     output, errors = sweep.communicate(timeout=100)
     assert sweep.returncode == 0
     assert output.splitlines()[-2] == "4 ok"
@@ -136,7 +58,7 @@ def test_the_tables_and_the_page_of_a_sweep(tmp_path):
 
 
 def test_ctrl_c_ends_the_kernels_and_keeps_what_is_finished(tmp_path):
-    sweep = start(tmp_path, "-g", "kind=fine,lasts", "-g", "units=1,2", "--at-once", "2")
+    sweep = start_sweep(tmp_path, "-g", "kind=fine,lasts", "-g", "units=1,2", "--at-once", "2")
     wait_until(lambda: len(kernels(tmp_path)) == 2, seconds=60)
     os.killpg(sweep.pid, signal.SIGINT)
     output, errors = sweep.communicate(timeout=30)
@@ -147,7 +69,7 @@ def test_ctrl_c_ends_the_kernels_and_keeps_what_is_finished(tmp_path):
 
 
 def test_what_a_killed_sweep_has_finished_is_not_done_again(tmp_path, capsys):
-    sweep = start(tmp_path, "-g", "kind=fine,sleeps")
+    sweep = start_sweep(tmp_path, "-g", "kind=fine,sleeps")
     wait_until(
         lambda: kernels(tmp_path) and any(row["seconds"] != "0.0" for row in rows(tmp_path)), 60
     )
@@ -175,7 +97,7 @@ def test_what_a_killed_sweep_has_finished_is_not_done_again(tmp_path, capsys):
 @pytest.fixture
 def planned(tmp_path):
     """A sweep of which nothing was run yet."""
-    write_lesson(tmp_path, "01_tiny", CODE, PARAMETERS)
+    write_lesson(tmp_path, "01_tiny", KINDS_CODE, KINDS_PARAMETERS)
     (lesson,) = lessons.find_lessons(tmp_path)
     points = plan_points(lesson, {}, ["units=1,2"], None, 1)
     folder = batch.start(tmp_path / "made", [batch.new_run(lesson, point) for point in points])
@@ -211,7 +133,7 @@ def test_a_sweep_does_not_go_on_with_other_runs(planned, capsys, arguments, expe
 
 
 def test_a_sweep_does_not_go_on_with_another_lesson(planned, capsys):
-    write_lesson(planned, "02_tiny", CODE, PARAMETERS)
+    write_lesson(planned, "02_tiny", KINDS_CODE, KINDS_PARAMETERS)
     expected = "holds other runs; without lessons, -g and -p it goes on"
     assert resume(planned, capsys, "02", "-g", "units=1,2") == (2, [], expected)
 
@@ -491,7 +413,7 @@ CAN_MOUNT = shutil.which("unshare") and os.system("unshare -rm true 2>/dev/null"
 
 @pytest.mark.skipif(not CAN_MOUNT, reason="no right to mount a small disk")
 def test_on_a_small_disk_what_fits_is_kept_whole(tmp_path):
-    write_lesson(tmp_path, "01_tiny", CODE, PARAMETERS)
+    write_lesson(tmp_path, "01_tiny", KINDS_CODE, KINDS_PARAMETERS)
     (tmp_path / "runs").mkdir()
     sweep = command("sweep", tmp_path, "01", "-g", "kind=prints,fine")
     shell = ["unshare", "-rm", "bash", "-c", FULL, tmp_path / "runs", tmp_path / "copy"]
@@ -520,7 +442,15 @@ def dask(tmp_path):
     def add(*arguments):
         file = ["--scheduler-file", str(address), "--host", "127.0.0.1", "--no-dashboard"]
         with (tmp_path / "dask.log").open("a") as log:
-            command = [sys.executable, "-m", "dask", *arguments, *file]
+            command = [
+                "env",
+                WITHOUT_TENSORFLOW,
+                sys.executable,
+                "-m",
+                "dask",
+                *arguments,
+                *file,
+            ]
             process = subprocess.Popen(
                 command, env=environment, cwd=tmp_path, stdout=log, stderr=log
             )
@@ -539,7 +469,7 @@ def dask(tmp_path):
 
 def test_workers_come_and_go_and_every_run_is_done(dask, tmp_path):
     first, _ = dask.worker(), dask.worker()
-    sweep = start(
+    sweep = start_sweep(
         tmp_path, "-g", "units=1,2,3,4,5,6,7", "-p", "kind=waits", "--scheduler", dask.address
     )
     wait_until(lambda: len(kernels(tmp_path)) == 2, 60)
@@ -554,7 +484,9 @@ def test_workers_come_and_go_and_every_run_is_done(dask, tmp_path):
 def test_a_run_that_costs_every_worker_its_life_is_given_up(dask, tmp_path):
     dask.worker(), dask.worker(), dask.worker()
     KINDS["loses_worker"] = "psutil.Process().parents()[2].kill()\ntime.sleep(100)"
-    write_lesson(tmp_path, "01_tiny", [IMPORTS, HOLDS, KINDS.pop("loses_worker")], PARAMETERS)
+    write_lesson(
+        tmp_path, "01_tiny", [KINDS_IMPORTS, HOLDS, KINDS.pop("loses_worker")], KINDS_PARAMETERS
+    )
     run = command("run", tmp_path, "01", "--scheduler", dask.address)
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -566,7 +498,7 @@ def test_a_run_that_costs_every_worker_its_life_is_given_up(dask, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_sweep_that_is_ended_leaves_no_kernel_on_a_worker(dask, tmp_path, how):
     dask.worker()
-    sweep = start(tmp_path, "-g", "kind=waits,sleeps", "--scheduler", dask.address)
+    sweep = start_sweep(tmp_path, "-g", "kind=waits,sleeps", "--scheduler", dask.address)
     wait_until(lambda: kernels(tmp_path), 60)
     sweep.send_signal(how)
     _, errors = sweep.communicate(timeout=30)
@@ -576,7 +508,7 @@ def test_a_sweep_that_is_ended_leaves_no_kernel_on_a_worker(dask, tmp_path, how)
 
 def test_a_worker_that_may_start_no_process_says_so(dask, tmp_path):
     dask("worker", "--nthreads", "1", "--nanny")
-    sweep = start(tmp_path, "-g", "units=1,2", "--scheduler", dask.address)
+    sweep = start_sweep(tmp_path, "-g", "units=1,2", "--scheduler", dask.address)
     sweep.communicate(timeout=100)
     assert {row["status"] for row in rows(tmp_path)} == {"worker died"}
     assert "DASK_DISTRIBUTED__WORKER__DAEMON=False" in rows(tmp_path)[0]["error"]
@@ -590,7 +522,7 @@ def test_a_scheduler_that_does_not_answer_is_named(planned, capsys, monkeypatch)
 
 
 def test_without_a_scheduler_no_port_is_open_and_no_dask_is_there(tmp_path):
-    write_lesson(tmp_path, "01_tiny", CODE, PARAMETERS)
+    write_lesson(tmp_path, "01_tiny", KINDS_CODE, KINDS_PARAMETERS)
     code = """if True:
         import sys, psutil
         from runner import cli, process
@@ -609,7 +541,8 @@ def test_without_a_scheduler_no_port_is_open_and_no_dask_is_there(tmp_path):
         process._ask = look
         cli.main(sys.argv[1:])
         print("dask", [name for name in sys.modules if name.startswith(("dask", "distributed"))])"""
-    run = [sys.executable, "-c", code, *command("sweep", tmp_path, "01", "-g", "units=1,2")[3:]]
+    run = ["env", WITHOUT_TENSORFLOW, sys.executable, "-c", code]
+    run += options("sweep", tmp_path, "01", "-g", "units=1,2")
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert done.stdout.count("open []") == 4
     assert "dask []" in done.stdout
