@@ -44,13 +44,15 @@ def refusal(folder, name):
 
 
 def test_pictures_come_as_red_green_and_blue_in_the_order_of_their_names(tmp_path):
-    drawing().save(tmp_path / "b.png")
+    names = [f"{letter}.png" for letter in "abcdefgh"]  # no disk has so many in this order
+    for name in reversed(names):
+        drawing().save(tmp_path / name)
     drawing("L").save(tmp_path / "a.jpg")
     pictures, refusals = read_pictures(tmp_path)
-    assert [name for name, _ in pictures] == ["a.jpg", "b.png"]
-    assert [(array.shape, array.dtype) for _, array in pictures] == [
-        ((40, 30, 3), np.uint8)
-    ] * 2
+    assert [name for name, _ in pictures] == ["a.jpg", *names]
+    assert {(array.shape, array.dtype.name) for _, array in pictures} == {
+        ((40, 30, 3), "uint8")
+    }
     assert pictures[1][1][20, 12].tolist() == [0, 0, 128]
     assert refusals == []
 
