@@ -6,11 +6,12 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -99,16 +100,24 @@ def _fill_in(runs: list[Run]) -> None:
 
 
 def work(
-    folder: Path, runs: list[Run], time_limit: float, scheduler=None, at_once=None, record=None
+    folder: Path,
+    runs: list[Run],
+    time_limit: float,
+    scheduler: str | None = None,
+    at_once: int | None = None,
+    record: str | None = None,
+    write: Callable[[Path, list[Run]], None] | None = None,
 ) -> bool:
     """Do what is left of ``runs``, in place; return whether the last report could be written.
 
     A run may take ``time_limit`` seconds. ``at_once`` of them (None: as many as it can) are done by
     this machine, or else Dask's workers do them: ``scheduler`` is an address like tcp://host:8786.
     ``record`` is told of each run and stands first in the report; None: one that speaks for it.
+    ``write(folder, runs)`` writes another report than ``runner.report`` does.
     Ctrl-C ends the batch, not this function: the runs at work are ``interrupted``, those after
     them ``not run``. Raises InputError if another batch is at work there, or no scheduler answers.
     """
+    tell = partial(_report, folder, runs, record, write)
     with _alone_in(folder):
         # anew each time: what is executed is the course's, whatever the folder held
         (folder / LESSONS).mkdir(exist_ok=True)
@@ -119,18 +128,18 @@ def work(
         _fill_in(runs)  # another batch may have been at work until now
         waiting = [number for number, run in enumerate(runs) if run.status not in FINISHED]
         where = pool.on_workers(scheduler) if scheduler else pool.here(len(waiting), at_once)
-        _report(folder, runs, record, final=False)
+        tell(final=False)
         try:
-            _work_off(folder, runs, waiting, where, time_limit, record)
-            return _report(folder, runs, record, final=True)
+            _work_off(folder, runs, waiting, where, time_limit, record, tell)
+            return tell(final=True)
         except KeyboardInterrupt:
             pass  # told by the status words
         except (OSError, RuntimeError) as error:  # the scheduler is gone, say
             print(one_line(f"{folder.name}: ended: {error}"), file=sys.stderr)
-        return _report(folder, runs, record, final=True)
+        return tell(final=True)
 
 
-def _work_off(folder, runs, waiting, where, time_limit, record) -> None:
+def _work_off(folder, runs, waiting, where, time_limit, record, tell) -> None:
     """Hand out the ``waiting`` runs; put what comes back in its place and tell of it."""
     axes, done = varying(runs), len(runs) - len(waiting)
     bar = {"total": len(runs), "initial": done, "unit": "run", "leave": False, "disable": None}
@@ -147,7 +156,7 @@ def _work_off(folder, runs, waiting, where, time_limit, record) -> None:
                         print(f"{runs[number].name}: started", file=sys.stderr)
                 started = time.monotonic()
                 if is_behind and started > due:
-                    _report(folder, runs, record, final=False)
+                    tell(final=False)
                     took, is_behind = time.monotonic() - started, False
                     due = started + max(REPORT_SECONDS, 5 * took)
                 for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
@@ -177,11 +186,14 @@ def _told(run: Run, axes: dict, record: str | None) -> str:
     return f"{run.name}{point}: {run.status}, {run.seconds:.1f} s{''.join(told)}"
 
 
-def _report(folder: Path, runs: list[Run], record: str | None, *, final: bool) -> bool:
+def _report(folder: Path, runs: list[Run], record: str | None, write=None, *, final) -> bool:
     """Write the report; return whether that went well, since no fault of it ends the batch."""
     title = runs[0].title if len({run.lesson for run in runs}) == 1 else "Keras by Experiment"
     try:
-        write_report(folder, title, runs, record, final=final)
+        if write:
+            write(folder, runs)
+        else:
+            write_report(folder, title, runs, record, final=final)
     except Exception as error:  # noqa: BLE001 - a full disk, or whatever a notebook recorded
         print(one_line(f"{folder.name}: no report: {error}"), file=sys.stderr)
         return False

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -37,35 +38,42 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="course", description="Keras by Experiment")
-    parser.set_defaults(axis=[], grid=None, repeat=1)  # what only a sweep has
+    parser.set_defaults(axis=[], grid=None, repeat=1, record=None)  # what not every batch has
     verbs = parser.add_subparsers(dest="name", metavar="VERB", required=True)
+    resolved = lambda text: Path(text).resolve()
 
-    def verb(name: str, function: Callable, text: str) -> Callable:
+    def verb(name: str, function: Callable, text: str, **defaults) -> Callable:
         added = verbs.add_parser(name, help=text, description=text)
-        added.set_defaults(verb=function)
+        added.set_defaults(verb=function, **defaults)
         return added.add_argument
 
     lists = verb("list", _list, "list the lessons and what a run may change in them")
-    run = verb("run", _batch, "run lessons and tell what came out")
-    sweep = verb("sweep", _batch, "run a lesson with many values, compare the runs")
+    text = "run a lesson with many values, compare the runs"
+    run = verb("run", _batch, "run lessons and tell what came out", time_limit=1800)
+    sweep = verb("sweep", _batch, text, time_limit=1800)
+    text = "run students' copies of a lesson and grade their exercises"
+    grade = verb("grade", _grade, text, profile="quick", time_limit=600)
     compare = verb("compare", _compare, "tell what differs between two batches")
     verb("data", _call("utils.data", "fetch_missing"), "fetch the real data sets into data/")
     lab = "open JupyterLab on your copy of the lessons; options go to it"
     verb("lab", lambda options: import_module("runner.lab").open_lab(options.rest), lab)
     verb("check-env", _call("runner.environment", "check"), "check packages, device and data")
     compare("folders", nargs=2, type=Path, metavar="runs/…", help="the second gets the page")
-    for option in (lists, run, sweep):
+    grade("folder", type=Path, metavar="FOLDER", help="with the copies, in it or below it")
+    grade("--lesson", metavar="01", dest="of", help="of which they are copies, if not clear")
+    for option in (lists, run, sweep, grade):
         option("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR")
     for option in (run, sweep):
         option("lesson", nargs="*", help="number, name, path or s3://…/01_x.ipynb; none: all")
+        option("--record", "--figure", metavar="NAME", help="what stands first (test_accuracy)")
+    for option in (run, sweep, grade):
         option("-p", metavar="name=value", action="append", default=[], help="change it")
         option("--profile", metavar="quick|full", help="values of profiles.yml")
-        option("--time-limit", metavar="SECONDS", type=float, default=1800, help="of each run")
+        option("--time-limit", metavar="SECONDS", type=float, help="of each run")
         option("--output", default=str(RUNS), metavar="DIR", help="or s3://…: of the runs")
-        option("--resume", type=Path, metavar="DIR", help="do what is missing or failed there")
+        option("--resume", type=resolved, metavar="DIR", help="do what is missing or failed")
         option("--at-once", type=int, metavar="N", help="runs at once (one a core, or a GPU)")
         option("--scheduler", metavar="tcp://HOST:PORT", help="Dask's; none: this machine")
-        option("--record", "--figure", metavar="NAME", help="what stands first (test_accuracy)")
         option("--dry-run", action="store_true", help="show the runs, start none")
     axis = {"metavar": "name=value,value", "action": "append"}
     sweep("-g", "--axis", **axis, default=[], help="vary it; several: all combinations")
@@ -101,62 +109,101 @@ def _batch(options: argparse.Namespace) -> int:
     """Make a batch of lessons and values, or go on with one; run it and tell."""
     from runner.lessons import find_lessons
 
+    there, named = find_lessons(options.notebooks), options.lesson + options.rest
+    given = (named, options.p, options.profile, options.axis, options.grid, options.repeat != 1)
+    jobs = _jobs(options, there, named) if any(given) or not options.resume else []
+    from runner import report, result  # after what is told at once
+
+    runs = _runs(options, jobs, there, "without lessons, -g and -p it goes on")
+    if options.record:
+        _refuse_unknown_record(options.record, {run.source for run in runs})
+    if options.name == "sweep":
+        _list_runs(runs, runs[0].lesson)
+        return _work(options, runs, result.count_words, result.exit_code)
+    if options.dry_run:
+        _list_runs(runs, "the course")
+    table = lambda runs: report.closing_table(runs) + "\n"
+    return _work(options, runs, table, result.exit_code)
+
+
+def _grade(options: argparse.Namespace) -> int:
+    """Make a batch of students' copies, or go on with one; run it and tell of the exercises."""
+    from runner import copies, parameters
+    from runner.lessons import find_lessons
+
+    there = find_lessons(options.notebooks)
+    found = copies.read_copies(options.folder, there, options.of)
+    mine = {found.lesson.name: found.lesson.parameters}
+    values = parameters.choose_values(mine, _profile(options, there), options.p)
+    jobs = [(copy, values[found.lesson.name]) for copy in found.ready]
+    from runner import grade
+
+    runs = _runs(options, jobs, there, "name the folder and the values of those")
+    if options.dry_run:
+        _list_runs(runs, found.lesson.name)
+    tell = [partial(one, found) for one in (grade.table, grade.exit_code, grade.write)]
+    return _work(options, runs, *tell)
+
+
+def _runs(options: argparse.Namespace, jobs: list[tuple], there: list, hint: str) -> list:
+    """Return a run for each job, or those of the folder to go on with, if they are the same."""
     if not 0 < options.time_limit <= 604_800:
         raise InputError(f"--time-limit {options.time_limit:g}: not seconds, a week at most")
     if options.at_once is not None and options.at_once < 1:
         raise InputError(f"--at-once {options.at_once}: not a number of runs")
-    is_sweep, folder = options.name == "sweep", options.resume and options.resume.resolve()
-    there, named = find_lessons(options.notebooks), options.lesson + options.rest
-    given = (named, options.p, options.profile, options.axis, options.grid, options.repeat != 1)
-    jobs = _jobs(options, there, named) if any(given) or not folder else []
-    from runner import batch, report, result, storage  # after what is told at once
+    from runner import batch
 
+    if not options.resume:
+        return [batch.new_run(*job) for job in jobs]
     lessons = {one.name: one for one in [*there, *(lesson for lesson, _ in jobs)]}
-    runs = batch.resume(folder, lessons) if folder else [batch.new_run(*job) for job in jobs]
+    runs = batch.resume(options.resume, lessons)
     asked = [(lesson.name, changes) for lesson, changes in jobs]
     if asked and asked != [(run.lesson, run.changes) for run in runs]:
-        raise InputError(f"{folder} holds other runs; without lessons, -g and -p it goes on")
-    if options.record:
-        _refuse_unknown_record(options.record, {run.source for run in runs})
-    if is_sweep or options.dry_run:
-        for number, run in enumerate(runs, start=1):
-            name = "" if is_sweep else f"{run.lesson}  "
-            done = "  finished" * (run.status in result.FINISHED)
-            print(f"{number:4d}  {name}{result.in_words(run.changes)}{done}")
-        left = sum(run.status not in result.FINISHED for run in runs)
-        of = runs[0].lesson if is_sweep else "the course"
-        print(f"{left} run{'s' * (left != 1)} of {of}", flush=True)
+        raise InputError(f"{options.resume} holds other runs; {hint}")
+    return runs
+
+
+def _list_runs(runs: list, of: str) -> None:
+    from runner.result import FINISHED, in_words
+
+    for number, run in enumerate(runs, start=1):
+        name = f"{run.lesson}  " * (run.lesson != of)
+        done = "  finished" * (run.status in FINISHED)
+        print(f"{number:4d}  {name}{in_words(run.changes)}{done}")
+    left = sum(run.status not in FINISHED for run in runs)
+    print(f"{left} run{'s' * (left != 1)} of {of}", flush=True)
+
+
+def _work(options, runs: list, closing: Callable, exit_code: Callable, write=None) -> int:
+    """Run the batch, if it is not only to be shown; ``closing`` tells what came of it."""
     if options.dry_run:
         return 0
+    from runner import batch, storage
+
     _interrupt_once()
-    folder = folder or batch.start(storage.folder_here(options.output), runs)
-    how = (options.time_limit, options.scheduler, options.at_once, options.record)
+    folder = options.resume or batch.start(storage.folder_here(options.output), runs)
+    how = (options.time_limit, options.scheduler, options.at_once, options.record, write)
     told = batch.work(folder, runs, *how)
-    print(result.count_words(runs) if is_sweep else report.closing_table(runs) + "\n")
+    print(closing(runs))
     print(f"Pages: {folder / 'index.html'}" if told else "No report could be written.")
     if storage.is_address(options.output):
         _interrupt_once()  # anew: after Ctrl-C there is still something to copy
         storage.copy_runs(folder, options.output)
         print(f"Copied to {storage.without_query(options.output)}")
-    return result.exit_code(runs) if told else 1
+    return exit_code(runs) if told else 1
 
 
 def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tuple]:
     """Return the lesson of each run and what it changes, checked."""
     from runner import lessons, parameters, points, storage
 
-    profile = {}
-    if options.profile is not None:
-        every = {lesson.name: lesson.parameters for lesson in there}
-        path = options.notebooks / "profiles.yml"
-        profile = parameters.read_profile(path, options.profile, every)
     addresses = filter(storage.is_address, named)
     fetched = {text: str(storage.fetch_lesson(text).path) for text in addresses}
     chosen = lessons.select_lessons(there, [fetched.get(text, text) for text in named])
     selected = {lesson.name: lesson.parameters for lesson in chosen}
     if len(selected) < len(chosen):
         raise InputError("two lessons have one name; run them one after the other")
-    values = parameters.choose_values(selected, profile, options.p)
+    values = parameters.choose_values(selected, _profile(options, there), options.p)
     jobs = [(lesson, values[lesson.name]) for lesson in chosen]
     if options.name == "sweep":
         if len(jobs) != 1:
@@ -167,6 +214,14 @@ def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tu
         if without := ", ".join(one.name for one in chosen if name not in one.parameters):
             print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
     return jobs
+
+
+def _profile(options: argparse.Namespace, there: list) -> dict[str, dict]:
+    from runner.parameters import read_profile
+
+    every = {lesson.name: lesson.parameters for lesson in there}
+    path, name = options.notebooks / "profiles.yml", options.profile
+    return read_profile(path, name, every) if name is not None else {}
 
 
 def _refuse_unknown_record(name: str, lessons: set[Path]) -> None:

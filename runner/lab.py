@@ -13,6 +13,8 @@ from utils.errors import InputError
 from utils.files import write_file
 from utils.paths import MY_LESSONS, NOTEBOOKS, PROJECT
 
+START = "00_start_here.md"  # beside the lessons, copied as they are, and the first that is seen
+SETTINGS = Path(__file__).parent / "templates"  # labconfig/ in it: what JupyterLab starts with
 COPIED = ".copied.json"  # in the working copy: the SHA-256 of what was copied there, by name
 
 
@@ -26,18 +28,23 @@ def open_lab(arguments: list[str], notebooks=NOTEBOOKS, working_copy=MY_LESSONS)
     print(f"Your lessons are in {working_copy}", *lines, sep="\n", flush=True)
     os.chdir(working_copy)  # so that the name of a lesson can be an argument
     # Kernels look there before they look here, where a student may have made a utils.py.
-    paths = [str(PROJECT), os.environ.get("PYTHONPATH")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    new = [line.partition(":")[0] for line in lines if line.endswith(": copied")]
+    _put_first("PYTHONPATH", PROJECT)
+    _put_first("JUPYTER_CONFIG_PATH", SETTINGS)
     # The folder is named as well, because a student's Jupyter settings may name another one.
-    labapp.main([f"--ServerApp.root_dir={Path.cwd()}", *(arguments or new[:1])])
+    here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{START}"]
+    labapp.main([*here, *arguments])
     return 0
+
+
+def _put_first(variable: str, folder: Path) -> None:
+    paths = [str(folder), os.environ.get(variable)]
+    os.environ[variable] = os.pathsep.join(filter(None, paths))
 
 
 def prepare(notebooks: Path, working_copy: Path) -> list[str]:
     """Copy new and newer lessons to the working copy; return what to say; raises OSError.
 
-    A file that differs by a byte from what was copied is the student's and is never written to:
+    So is the page to start with, if there is one. A file that differs by a byte from what was copied is the student's and is never written to:
     JupyterLab stores outputs in it, and a run can have taken hours.
     """
     working_copy.mkdir(parents=True, exist_ok=True)
@@ -45,7 +52,7 @@ def prepare(notebooks: Path, working_copy: Path) -> list[str]:
         copied = dict(json.loads((working_copy / COPIED).read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):
         copied = {}  # every file is the student's
-    lessons = sorted(notebooks.glob(PATTERN))
+    lessons = [*notebooks.glob(START), *sorted(notebooks.glob(PATTERN))]
     said = {lesson.name: _bring(lesson, working_copy, copied) for lesson in lessons}
     write_file(working_copy / COPIED, json.dumps(copied, indent=1).encode())
     return [f"{name}: {text}" for name, text in said.items() if text]
@@ -57,7 +64,7 @@ def _bring(lesson: Path, working_copy: Path, copied: dict[str, str]) -> str:
     new = sha256(content).hexdigest()
     given = [digest for name, digest in copied.items() if name.startswith(f"{lesson.stem}.")]
     for ending in chain(["", ".new"], (f".new-{number}" for number in count(2))):
-        path = working_copy / f"{lesson.stem}{ending}.ipynb"
+        path = working_copy / f"{lesson.stem}{ending}{lesson.suffix}"
         old = sha256(path.read_bytes()).hexdigest() if path.exists() else None
         if old in (None, new, copied.get(path.name)):
             break

@@ -19,7 +19,7 @@ def claim(text: str, holds: bool) -> None:
     """
     kept = isinstance(holds, bool | np.bool_) and bool(holds)
     sign = "✓" if kept else "✗"
-    _show({CLAIM: {"text": text, "holds": kept}, "text/plain": f"{sign} {text}"})
+    show({CLAIM: {"text": text, "holds": kept}, "text/plain": f"{sign} {text}"})
 
 
 def record(**values: float | str | Sequence[float]) -> None:
@@ -30,7 +30,7 @@ def record(**values: float | str | Sequence[float]) -> None:
     """
     plain = {name: _plain(name, value) for name, value in values.items()}
     lines = [f"{name} = {in_short(value)}" for name, value in plain.items()]
-    _show({RECORD: plain, "text/plain": "\n".join(lines)})
+    show({RECORD: plain, "text/plain": "\n".join(lines)})
 
 
 def in_short(value: float | str | list) -> str:
@@ -84,7 +84,7 @@ def _number(value) -> float | int | str | None:
     return float(value) if math.isfinite(value) else str(float(value))
 
 
-def _show(bundle: dict) -> None:
+def show(bundle: dict) -> None:
     from IPython.display import display
 
     display(bundle, raw=True)

@@ -21,7 +21,7 @@ from utils.results import collect
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 NAMES = [path.stem for path in LESSONS]
 IGNORED = "nbval-ignore-output"
-TAGS = {"parameters", IGNORED}
+TAGS = {"parameters", IGNORED, "exercise", "hide-input"}
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(home|root|tmp|usr|Users|var|opt|mnt)/|[A-Z]:\\")
 BOLD = re.compile(r"^- \*\*(.+?)\*\*", re.MULTILINE)
 

@@ -298,21 +298,33 @@ def test_file_in_the_place_of_the_folder_ends_in_one_clear_line(course, tmp_path
     assert (tmp_path / "my_lessons").read_text() == "not a folder"
 
 
-def test_the_first_start_opens_the_first_lesson_and_arguments_come_first(
-    course, tmp_path, monkeypatch
-):
+def test_the_page_to_start_with_is_copied_and_kept_as_lessons_are(course, mine):
+    (course / lab.START).write_text("page, version 1")
+    assert lab.prepare(course, mine) == ["00_start_here.md: copied"]
+    (mine / lab.START).write_text("my notes")
+    (course / lab.START).write_text("page, version 2")
+    (line,) = lab.prepare(course, mine)
+    assert line.endswith("newer version is beside it: 00_start_here.new.md")
+    assert (mine / lab.START).read_text() == "my notes"
+
+
+def test_the_page_to_start_with_leads_to_every_lesson_and_nowhere_else():
+    links = re.findall(r"\]\((.*?)\)", (lab.NOTEBOOKS / lab.START).read_text())
+    first, *table = links
+    assert table == sorted(path.name for path in lab.NOTEBOOKS.glob(lab.PATTERN))
+    assert first == table[0]
+
+
+def test_every_start_opens_that_page_and_arguments_come_after_it(course, tmp_path, monkeypatch):
     opened = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "")
     monkeypatch.setattr(labapp, "main", opened.append)
     lab.open_lab([], course, tmp_path / "mine")
-    lab.open_lab([], course, tmp_path / "mine")
-    lab.open_lab(["--no-browser"], course, tmp_path / "another")
-    assert [arguments[1:] for arguments in opened] == [
-        ["01_basics.ipynb"],
-        [],
-        ["--no-browser"],
-    ]
+    lab.open_lab(["--no-browser"], course, tmp_path / "mine")
+    page = "--LabApp.default_url=/lab/tree/00_start_here.md"
+    assert [arguments[1:] for arguments in opened] == [[page], [page, "--no-browser"]]
 
 
 @pytest.mark.parametrize("before", ["", "elsewhere"])
@@ -357,6 +369,7 @@ def test_jupyterlab_serves_the_working_copy_from_anywhere_and_leaves_no_process(
     notebooks.mkdir()
     elsewhere.mkdir()
     nbformat.write(nbformat.v4.new_notebook(), notebooks / "01_basics.ipynb")
+    (notebooks / lab.START).write_text("# Start here")
     token, port = secrets.token_hex(), free_port()
     options = [
         "--no-browser",
@@ -378,8 +391,12 @@ def test_jupyterlab_serves_the_working_copy_from_anywhere_and_leaves_no_process(
             start_new_session=True,
         )
         try:
-            address = f"http://127.0.0.1:{port}/api/contents?token={token}"
-            listing = json.loads(wait_for(address, server, tmp_path / "log"))
+            address = f"http://127.0.0.1:{port}/{{}}?token={token}"
+            listing = json.loads(
+                wait_for(address.format("api/contents"), server, tmp_path / "log")
+            )
+            viewers = address.format("lab/api/settings/@jupyterlab/docmanager-extension:plugin")
+            viewers = json.loads(wait_for(viewers, server, tmp_path / "log"))["schema"]
             children = psutil.Process(server.pid).children(recursive=True)
             server.send_signal(signal.SIGTERM)
             assert server.wait(timeout=10) == 0
@@ -387,12 +404,16 @@ def test_jupyterlab_serves_the_working_copy_from_anywhere_and_leaves_no_process(
             if server.poll() is None:
                 os.killpg(server.pid, signal.SIGKILL)
                 server.wait()
-    assert [entry["name"] for entry in listing["content"]] == ["01_basics.ipynb"]
+    assert {entry["name"] for entry in listing["content"]} == {lab.START, "01_basics.ipynb"}
+    chosen = viewers["properties"]["defaultViewers"]["default"]
+    assert chosen == {"markdown": "Markdown Preview"}  # not an editor
     assert not any(child.is_running() for child in children)
     with pytest.raises(ProcessLookupError):
         os.killpg(server.pid, 0)
     said = (tmp_path / "log").read_text()
-    assert said.startswith(f"Your lessons are in {working_copy}\n01_basics.ipynb: copied\n")
+    lines = [f"{name}: copied" for name in (lab.START, "01_basics.ipynb")]
+    assert said.splitlines()[:3] == [f"Your lessons are in {working_copy}", *lines]
+    assert f":{port}/lab/tree/{lab.START}?token=" in said
 
 
 def free_port() -> int:
