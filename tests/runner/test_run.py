@@ -35,10 +35,13 @@ FORKS = pytest.mark.skipif(not can_fork(), reason="kernels are not forked here")
 
 def test_the_time_limit_ends_lesson_and_kernel(tmp_path):
     started = time.monotonic()
-    run = one_run(tmp_path, [TELLS, SLEEPS, HOLDS], time_limit=5)
+    late = "time.sleep(1)\nimport subprocess as sub\nchild = sub.Popen(['sleep', '99'], start_new_session=True)"
+    late += "\nopen('child_pid', 'w').write(str(child.pid))"
+    run = one_run(tmp_path, [TELLS, late, SLEEPS, HOLDS], time_limit=5)
     assert time.monotonic() - started < 30
     assert run.status == "time limit"
-    assert run.error == "In [4] open('pid', 'w').write(str(os.getpid())): ended after 5 s"
+    assert run.error == "In [5] open('pid', 'w').write(str(os.getpid())): ended after 5 s"
+    assert len(kernels(tmp_path)) == 2
     assert all(map(is_gone, kernels(tmp_path)))
     connection = Path((run.folder / "connection").read_text())
     assert connection.name == "k.json"

@@ -9,7 +9,7 @@ from utils import results
 @pytest.fixture
 def shown(monkeypatch):
     bundles = []
-    monkeypatch.setattr(results, "_show", bundles.append)
+    monkeypatch.setattr(results, "show", bundles.append)
     return bundles
 
 
