@@ -22,6 +22,7 @@ claim("It leads a session of its own", os.getsid(0) == os.getpid())
 claim("It works where the run's files are", os.path.exists("01_tiny.log"))
 claim("It has the run's environment", os.environ["TF_NUM_INTRAOP_THREADS"] == "1")
 from ipykernel.connect import get_connection_info
+claim("A kernel that it starts is none of ours", "JUPYTER_DEFAULT_PROVISIONER_NAME" not in os.environ)
 claim("It needs no port", get_connection_info(unpack=True)["transport"] == "ipc")
 """
 TRAIN = """from utils.session import setup
@@ -49,7 +50,7 @@ def run(tmp_path_factory):
 def test_it_starts_with_tensorflow_and_otherwise_like_any_kernel(run):
     assert (run.status, run.error) == ("ok", "")
     assert [claim["text"] for claim in run.claims if not claim["holds"]] == []
-    assert len(run.claims) == 5
+    assert len(run.claims) == 6
 
 
 def test_it_trains_to_the_numbers_of_a_process_of_its_own(run):
