@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 INSTALLED := $(VENV)/.installed
 NEWEST := .venv-newest
-SIDE_BY_SIDE := -n 3 --dist loadscope  # one waits now and then; conftest.py says what stays whole
+SIDE_BY_SIDE := -n 2 --dist loadscope  # two processes; conftest.py says what stays whole
 
 .PHONY: help setup run sweep list test lint lab data check-env bench mutate newest refresh lock clean
 

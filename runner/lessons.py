@@ -10,7 +10,10 @@ from utils.errors import InputError
 from utils.paths import NOTEBOOKS
 
 PATTERN = "[0-9][0-9]_*.ipynb"
-FACTS = re.compile(r"\| Before this \|\n.*\n\| *(.+?) *\| *(.+?) *\| *(.+?) *\|(?:\n|$)")
+# minutes to run and, where it says so, to study; data; what comes before
+FACTS = re.compile(
+    r"\| Before this \|\n.*\n\| *(.+?) *\|(?: *\d+ *\|)? *(.+?) *\| *(.+?) *\|(?:\n|$)"
+)
 
 
 class Lesson(NamedTuple):

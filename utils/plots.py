@@ -1,18 +1,48 @@
-"""Figures that more than one lesson shows."""
+"""What the figures of several lessons share: how they are shown, described and labelled."""
 
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 
-def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 5) -> None:
+def show(figure: Figure, description: str) -> None:
+    """Show a figure and store what it shows in words, the picture's alternative text."""
+    from IPython.display import display
+
+    display(figure, metadata={"image/png": {"alt": description}})
+    plt.close(figure)  # or it would be shown again at the end of the cell
+
+
+def label_lines(axis: Axes) -> None:
+    """Write each line's label at its right end, in its color; labels that would touch move up."""
+    axis.autoscale_view()  # heights count from the final limits
+    ends = []
+    for line in axis.get_lines():
+        points = line.get_xydata()
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points) and not line.get_label().startswith("_"):
+            height = axis.transData.transform(points[-1])[1] * 72 / axis.figure.dpi
+            ends.append((height, line, points[-1]))
+    lowest = -np.inf
+    for height, line, end in sorted(ends, key=lambda end: end[0]):
+        lowest = max(height, lowest + 12)  # points
+        place = {"xytext": (6, lowest - height), "textcoords": "offset points", "va": "center"}
+        axis.annotate(line.get_label(), end, color=line.get_color(), **place)
+
+
+def image_grid(
+    images: np.ndarray, titles: Sequence[str], columns: int = 5, description: str = ""
+) -> None:
     """Show images side by side, each below its title.
 
     Args:
         images: (count, height, width), shown in greys, the highest value black.
         titles: one text an image.
         columns: images in a row.
+        description: the alternative text; where there is none, the titles are.
 
     Raises:
         ValueError: if there are not as many titles as images, or none at all.
@@ -22,10 +52,12 @@ def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 5) -> N
             f"image_grid: {len(images)} images and {len(titles)} titles; each image needs one"
         )
     rows = -(-len(images) // columns)
-    _, axes = plt.subplots(rows, columns, figsize=(columns * 1.5, rows * 1.75), squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * 1.5, rows * 1.75), squeeze=False
+    )
     for axis in axes.flat:
         axis.axis("off")
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
         axis.imshow(image, cmap="binary")
         axis.set_title(title, fontsize=10)
-    plt.show()
+    show(figure, description or "Images: " + "; ".join(titles).replace("\n", ", "))

@@ -6,7 +6,11 @@ import sys
 from contextlib import contextmanager
 from types import ModuleType
 
+# Okabe and Ito's colors, which color-blind readers tell apart (https://jfly.uni-koeln.de/color/)
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 FIGURE_STYLE = {
+    "axes.prop_cycle": f"cycler(color={COLORS})",
+    "figure.facecolor": "white",  # opaque: black text stays legible in a dark theme
     "figure.figsize": (8, 4),
     "figure.dpi": 80,
     "figure.constrained_layout.use": True,

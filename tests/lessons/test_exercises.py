@@ -1,6 +1,6 @@
 """Exercises: their form in a lesson, and that their checks tell right answers from wrong ones.
 
-An exercise is four cells in a row, at the end of a section, two or three in a lesson:
+An exercise is four cells in a row, at the end of a section, two to four in a lesson:
 
 - Task, Markdown: ``### Exercise 1.1 · Short title``, the task, and two hints, a nudge and then
   nearly the answer, each ``<details><summary>Hint 1</summary>``, a blank line, text, a blank line,
@@ -54,7 +54,6 @@ ANSWERS = Path(__file__).parent / "exercises"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 # those of the first edition: a lesson leaves this list with its exercises, and none enters it
 WITHOUT = [
-    "01_basics",
     "02_normalization",
     "03_callbacks",
     "04_deep_networks",
@@ -108,7 +107,7 @@ def read(name):
 def form_faults(lesson, number):
     """Say what is not of the agreed form in the exercises of the lesson of this number."""
     found = exercises(lesson)
-    faults = [] if 2 <= len(found) <= 3 else [f"two or three exercises, not {len(found)}"]
+    faults = [] if 2 <= len(found) <= 4 else [f"two to four exercises, not {len(found)}"]
     for place, (task, stub, check, solution) in enumerate(found, start=1):
         name = f"{number}.{place}"
         after = lesson.cells[lesson.cells.index(solution) + 1 :]

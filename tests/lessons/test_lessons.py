@@ -72,7 +72,7 @@ def test_it_opens_with_title_table_and_three_to_five_bullets(lesson):
     first = lesson.cells[0].source
     assert re.match(r"# \d\d · .+", first)
     assert re.search(
-        r"^\| Minutes on two CPU cores \| Data \| Before this \|\n\|[-|]+\|\n\| \d+ \|",
+        r"^\| Minutes on two CPU cores \|( Minutes to study \|)? Data \| Before this \|\n\|[-|]+\|\n\| \d+ \|",
         first,
         re.MULTILINE,
     )
