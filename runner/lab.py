@@ -42,10 +42,11 @@ def _put_first(variable: str, folder: Path) -> None:
 
 
 def prepare(notebooks: Path, working_copy: Path) -> list[str]:
-    """Copy new and newer lessons to the working copy; return what to say; raises OSError.
+    """Copy the page to start with, new and newer lessons to the working copy; raises OSError.
 
-    So is the page to start with, if there is one. A file that differs by a byte from what was copied is the student's and is never written to:
-    JupyterLab stores outputs in it, and a run can have taken hours.
+    What to say of them is returned. A file that differs by a byte from what was copied is the
+    student's and is never written to: JupyterLab stores outputs in it, and a run can have taken
+    hours.
     """
     working_copy.mkdir(parents=True, exist_ok=True)
     try:

@@ -109,11 +109,15 @@ def one_run(folder, cells, time_limit=100, **environment):
     return process.execute(run, time_limit, environment)
 
 
+def quick_values(name: str) -> dict:
+    """Return what the quick profile changes in a lesson."""
+    lessons = {one.name: one.parameters for one in find_lessons()}
+    return read_profile(NOTEBOOKS / "profiles.yml", "quick", lessons).get(name, {})
+
+
 def quick_run(lesson: Lesson, folder: Path) -> Run:
     """Run the notebook of that lesson's name in the folder with the values of the quick profile."""
-    lessons = {one.name: one.parameters for one in find_lessons()}
-    profile = read_profile(NOTEBOOKS / "profiles.yml", "quick", lessons)
-    run = batch.new_run(lesson, profile.get(lesson.name, {}))
+    run = batch.new_run(lesson, quick_values(lesson.name))
     run.source, run.folder = folder / lesson.path.name, folder / "run"
     return process.execute(run, 300, {})
 

@@ -41,11 +41,11 @@ from typing import NamedTuple
 
 import nbformat
 import pytest
-from helpers import write_lesson
+from helpers import quick_values, write_lesson
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from runner import process
-from runner.parameters import read_parameters, read_profile, read_yaml
+from runner.parameters import read_yaml
 from runner.result import Run
 from utils.exercises import collect_exercises
 from utils.paths import NOTEBOOKS
@@ -214,11 +214,6 @@ def answer_faults(name, lesson, answers, folder, changes):
     if len(said) != len(expected):
         faults.append(f"of {len(expected)} checks {len(said)} came to an end")
     return [fault for fault in faults if fault]
-
-
-def quick_values(name):
-    parameters = {path.stem: read_parameters(read(path.stem), path.stem) for path in LESSONS}
-    return read_profile(NOTEBOOKS / "profiles.yml", "quick", parameters).get(name, {})
 
 
 def test_every_lesson_of_the_second_edition_has_exercises():
