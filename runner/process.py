@@ -185,9 +185,11 @@ def _write_pages(run: Run, *_) -> tuple[Status, str]:
             from runner.hparams import write_hparams
 
             write_hparams(run)
+    from jinja2 import PackageLoader
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter().from_filename(str(run.notebook))
+    form = {"template_file": "lesson.html.j2", "extra_loaders": [PackageLoader("runner")]}
+    page, _ = HTMLExporter(**form).from_filename(str(run.notebook))
     write_file(run.notebook.with_suffix(".html"), page.encode())
     return Status.OK, ""
 

@@ -95,6 +95,18 @@ def _leave_temporary_folders(tmp_path):
         assert len(list(tmp_path.iterdir())) == left
 
 
+SHOWS = """import matplotlib.pyplot as plt
+
+from utils.plots import show
+
+show(plt.subplots()[0], "Empty: 0 < 1.")"""
+
+
+def test_the_page_of_a_run_says_in_words_what_a_picture_shows(tmp_path):
+    page = one_run(tmp_path, [HOLDS, SHOWS]).notebook.with_suffix(".html").read_text("utf-8")
+    assert '<img alt="Empty: 0 &lt; 1."' in page
+
+
 def test_a_long_name_of_the_temporary_folder_is_not_used(tmp_path):
     folder = tmp_path / ("long" * 20)
     folder.mkdir()
