@@ -1,8 +1,12 @@
+from base64 import b64decode
+from io import BytesIO
+
 import IPython.display
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 from utils.plots import image_grid, label_lines, show
 
@@ -14,8 +18,10 @@ def shown(monkeypatch):
     """What was displayed, each figure with its alternative text."""
     shown = []
 
-    def display(figure, metadata):
-        shown.append((figure, metadata["image/png"]["alt"]))
+    def display(bundle, raw, metadata):
+        assert raw
+        assert bundle["text/plain"] == repr(plt.gcf())
+        shown.append((plt.gcf(), metadata["image/png"]["alt"]))
 
     monkeypatch.setattr(IPython.display, "display", display)
     yield shown
@@ -27,6 +33,20 @@ def test_a_figure_is_shown_once_with_what_it_shows_in_words(shown):
     show(figure, "an empty frame")
     assert shown == [(figure, "an empty frame")]
     assert plt.get_fignums() == []
+
+
+def test_a_figure_is_stored_small_and_in_its_colors(monkeypatch):
+    bundles = []
+    monkeypatch.setattr(IPython.display, "display", lambda one, **_: bundles.append(one))
+    figure, axis = plt.subplots(figsize=(5, 4), dpi=80, facecolor="white")
+    axis.plot([1, 2], color="#D55E00", linewidth=9)
+    show(figure, "a line")
+    stored = b64decode(bundles[0]["image/png"])
+    picture = Image.open(BytesIO(stored)).convert("RGB")
+    assert picture.getpixel((0, 0)) == (255, 255, 255)
+    assert (0xD5, 0x5E, 0x00) in [color for _, color in picture.getcolors(10_000)]
+    assert len(stored) < 10_000
+    assert max(picture.size) < 410
 
 
 def test_each_label_stands_at_the_end_of_its_line_in_its_color_and_none_touch(shown):
