@@ -57,7 +57,6 @@ WITHOUT = [
     "03_callbacks",
     "04_deep_networks",
     "05_training_methods",
-    "06_weighting",
     "07_several_inputs_and_outputs",
     "08_image_files",
     "09_full_pipeline",
