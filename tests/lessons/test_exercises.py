@@ -56,7 +56,6 @@ LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 WITHOUT = [
     "03_callbacks",
     "04_deep_networks",
-    "05_training_methods",
     "06_weighting",
     "07_several_inputs_and_outputs",
     "08_image_files",
