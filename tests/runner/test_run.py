@@ -255,7 +255,7 @@ def test_a_killed_runner_takes_its_kernel_with_it(tmp_path):
 def test_a_runner_killed_at_a_page_has_kept_the_run_and_leaves_no_process(tmp_path):
     number = tmp_path / "runs/number"
     slow = f"open({str(number)!r}, 'w').write(str(os.getpid()))\n    time.sleep(100)"
-    code = f"import os, time\ndef HTMLExporter():\n    {slow}"
+    code = f"import os, time\ndef HTMLExporter(**_):\n    {slow}"
     (tmp_path / "nbconvert.py").write_text(code)
     write_lesson(tmp_path, "01_fine", [HOLDS])
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
