@@ -87,6 +87,7 @@ def _epoch(
 ) -> Callable[[], dict[str, float]]:
     """Return a function that takes the step with every batch and returns the means."""
     data = tf.nest.map_structure(tf.constant, data)
+    step = tf.autograph.experimental.do_not_convert(step)  # as fit does; converting takes long
     lengths = {len(array) for array in tf.nest.flatten(data)}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(
