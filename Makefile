@@ -99,8 +99,8 @@ test-site: site  ## make the pages and look at each in a browser (Chromium or Ch
 lock:  ## pin in constraints.txt, and for the site, what the packages of requirements.txt pull in
 	@test -x $(BIN)/uv || $(MAKE) setup  # not a prerequisite: new pins can't be installed under the old lock
 	for folder in . site; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
-	    --custom-compile-command "make lock" $$folder/requirements.txt --output-file $$folder/constraints.txt; \
+	  $(BIN)/uv pip compile --directory $$folder --quiet --universal --python-version 3.11 --upgrade \
+	    --custom-compile-command "make lock" requirements.txt --output-file constraints.txt; \
 	done
 
 clean:  ## remove the caches, and the stand-ins in data/ (not your copies, runs or downloads)

@@ -15,7 +15,7 @@ CLAIM, RECORD = (
 )
 # autotime's line, e.g. "time: 1min 2s (started: 2026-11-27 08:51:38 +00:00)"
 TIME = re.compile(
-    r"^(time: ((?:[\d.]+ ?[a-zμµ]+ ?)+?)) ?\(started: (\S+) .*\)$\n?", re.MULTILINE
+    r"^(time: ([\d.]+ ?[a-zμµ]+(?: [\d.]+ ?[a-zμµ]+)*)) \(started: (\S+) .*\)$\n?", re.MULTILINE
 )
 SECONDS = {"h": 3600, "min": 60, "s": 1, "ms": 1e-3, "μs": 1e-6, "µs": 1e-6, "ns": 1e-9}
 VERSIONS = re.compile(r"^Python ([\d.]+), TensorFlow ([\d.]+), Keras ([\d.]+)", re.MULTILINE)
