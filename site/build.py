@@ -20,6 +20,9 @@ def gather() -> None:
     shutil.copytree(SITE / "pages", SOURCE)
     copy(PROJECT.glob(".github/*.png"), SOURCE / "images")
     copy(PROJECT.glob("notebooks/[0-9][0-9]_*.ipynb"), SOURCE / "notebooks")
+    for name in ("data", "data/digits"):  # lessons lead there, and they to the licences
+        copy([PROJECT / name / "README.md"], SOURCE / name)
+    copy(PROJECT.glob("LICENSE*"), SOURCE)
     write_fragments(SOURCE / "fragments", find_lessons())
     copy([PROJECT / "notebooks/00_start_here.md"], SOURCE / "fragments")
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
+from latex2mathml.converter import convert
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
@@ -20,6 +20,7 @@ repository = find_repository()
 
 # The pages show the stored outputs: nothing is run.
 nb_execution_mode = "off"
+nb_merge_streams = True
 nb_code_prompt_show = nb_code_prompt_hide = "The code behind this"
 nb_render_markdown_format = "commonmark"
 myst_enable_extensions = ["dollarmath"]
@@ -65,8 +66,11 @@ def describe(app, doctree):
 
 def write_math(writer, node):
     """Write a formula as MathML, which browsers draw by themselves."""
-    is_block = isinstance(node, nodes.math_block)
-    writer.body.append(tex2mathml(node.astext(), as_block=is_block))
+    if isinstance(node, nodes.math_block):  # wider than a phone, it can be scrolled
+        formula = convert(node.astext(), display="block")
+        writer.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
+    else:
+        writer.body.append(convert(node.astext()))
     raise nodes.SkipNode
 
 

@@ -150,7 +150,7 @@ def made(tmp_path_factory):
     """Pages with the site's settings: a formula, and what a page must not have."""
     folder = tmp_path_factory.mktemp("made")
     pages = {
-        "index": "# Formula\n\nArea: $\\frac{a}{2} b^2$.\n\n$$\\sum_i x_i$$\n",
+        "index": "# Formula\n\nArea: $\\frac{a}{2} b^2, \\dots$.\n\n$$\\sum_i \\left|\\hat x_i\\right|$$\n",
         "broken": BROKEN,
     }
     for name, text in pages.items():
