@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 INSTALLED := $(VENV)/.installed
 NEWEST := .venv-newest
+SITE := .venv-site
 SIDE_BY_SIDE := -n 2 --dist loadscope  # two processes; conftest.py says what stays whole
 
-.PHONY: help setup run sweep list test lint lab data check-env bench mutate newest refresh lock clean
+.PHONY: help setup run sweep list test lint lab data check-env bench mutate newest refresh site test-site lock clean
 
 help:  ## list these commands
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,11 +85,24 @@ refresh: $(INSTALLED)  ## run the lessons on the real data (COURSE_DATA=folder) 
 	COURSE_DATA_SOURCE=real $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False $(wildcard notebooks/$(LESSON)*.ipynb)
 
-lock:  ## pin in constraints.txt what the packages of requirements.txt pull in
+$(SITE)/.installed: site/requirements.txt site/constraints.txt
+	@test -x $(SITE)/bin/pip || $(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/pip install --quiet --disable-pip-version-check -r site/requirements.txt -c site/constraints.txt
+	@touch $@
+
+site: $(SITE)/.installed  ## make the course's web pages from the stored outputs, site/_build/html
+	@$(SITE)/bin/python site/build.py
+
+test-site: site  ## make the pages and look at each in a browser (Chromium or Chrome)
+	@$(SITE)/bin/pytest -o addopts= tests/site
+
+lock:  ## pin in constraints.txt, and for the site, what the packages of requirements.txt pull in
 	@test -x $(BIN)/uv || $(MAKE) setup  # not a prerequisite: new pins can't be installed under the old lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
-	  --custom-compile-command "make lock" requirements.txt --output-file constraints.txt
+	for folder in . site; do \
+	  $(BIN)/uv pip compile --directory $$folder --quiet --universal --python-version 3.11 --upgrade \
+	    --custom-compile-command "make lock" requirements.txt --output-file constraints.txt; \
+	done
 
 clean:  ## remove the caches, and the stand-ins in data/ (not your copies, runs or downloads)
-	rm -rf $(NEWEST) .pytest_cache .ruff_cache data/*.stand-in-*.npz data/.*.part
+	rm -rf $(NEWEST) $(SITE) site/_build .pytest_cache .ruff_cache data/*.stand-in-*.npz data/.*.part
 	find notebooks runner utils tests -name __pycache__ -prune -exec rm -rf {} +

@@ -60,6 +60,11 @@ def test_readme_lists_every_lesson():
         assert f"notebooks/{path.name}" in text("README.md")
 
 
+def test_every_link_of_readme_leads_to_a_file():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text("README.md"))
+    assert [link for link in links if not (PROJECT / link).is_file()] == []
+
+
 def test_every_claim_that_readme_shows_is_one_that_a_lesson_keeps():
     shown = re.findall(r"^✓ (.+)$", text("README.md"), flags=re.MULTILINE)
     lessons = [nbformat.read(path, as_version=4) for path in NOTEBOOKS.glob("*.ipynb")]

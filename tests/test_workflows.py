@@ -29,7 +29,9 @@ def code(markdown):
 
 
 SCRIPTS = [re.sub(r"#.*", "", text(".ci/run")), *(step.get("run", "") for step in STEPS)]
-COMMANDS = "\n".join([code(text("README.md")), code(text("data/README.md")), *SCRIPTS])
+PAGES = sorted((PROJECT / "site/pages").glob("*.md"))
+DOCUMENTS = ["README.md", "data/README.md", *(path.relative_to(PROJECT) for path in PAGES)]
+COMMANDS = "\n".join([*(code(text(name)) for name in DOCUMENTS), *SCRIPTS])
 
 
 def test_every_make_command_that_is_named_exists_and_is_listed():
@@ -59,14 +61,18 @@ def test_the_python_versions_agree():
     versions = [f"3.{minor}" for minor in range(int(low), int(high))]
     first, last = versions[0], versions[-1]
     makefile, readme = text("Makefile"), text("README.md")
+    students = text("site/pages/students.md")
     assert WORKFLOWS["ci.yml"]["jobs"]["test"]["strategy"]["matrix"] == {"python": versions}
     assert f"({first}) <= v <= ({last})".replace(".", ", ") in makefile
     assert f"--python-version {first} " in makefile
     assert f"Python {first} to {last} is needed" in makefile
-    assert f"`Python {first} to {last} is needed`" in readme
-    assert f"Python {', '.join(versions[:-1])} or {last}" in readme
+    assert f"`Python {first} to {last} is needed`" in students
+    for page in (readme, students, text("site/pages/index.md")):
+        assert f"Python {', '.join(versions[:-1])} or {last}" in page
     set_up = [step["with"].get("python-version") for step in STEPS if "with" in step]
-    named = re.findall(r"python(3\.\d+)", makefile + readme) + list(filter(None, set_up))
+    named = re.findall(r"python(3\.\d+)", makefile + readme + students) + list(
+        filter(None, set_up)
+    )
     assert set(named) - {"${{ matrix.python }}"} <= set(versions)
 
 
