@@ -35,7 +35,8 @@ def show_network(model, description: str) -> None:
         # one, pydot raises AssertionError
         with redirect_stdout(StringIO()), suppress(ImportError, OSError, AssertionError):
             keras.utils.plot_model(model, file, show_shapes=True, show_layer_names=True, dpi=50)
-        drawn = BytesIO(file.read_bytes()) if file.exists() else _draw_network(model)
+        by_graphviz = file.read_bytes() if file.exists() else b""
+    drawn = BytesIO(by_graphviz) if by_graphviz else _draw_network(model)
     _show_picture(drawn, description, f"diagram of {len(model.layers)} layers")
 
 
