@@ -2,7 +2,10 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
-from io import BytesIO
+from contextlib import redirect_stdout, suppress
+from io import BytesIO, StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,15 +16,69 @@ from PIL import Image
 
 def show(figure: Figure, description: str) -> None:
     """Show a figure and store what it shows in words, the picture's alternative text."""
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", bbox_inches="tight")
+    _show_picture(drawn, description, repr(figure))
+    plt.close(figure)  # or it would be shown again at the end of the cell
+
+
+def show_network(model, description: str) -> None:
+    """Show the layers of a functional model and what connects them.
+
+    The picture is that of ``keras.utils.plot_model`` where Graphviz works, else it is drawn here.
+    """
+    import keras
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "network.png"
+        # without Graphviz, plot_model prints so in a notebook, and raises elsewhere; with a broken
+        # one, pydot raises AssertionError
+        with redirect_stdout(StringIO()), suppress(ImportError, OSError, AssertionError):
+            keras.utils.plot_model(model, file, show_shapes=True, show_layer_names=True, dpi=50)
+        by_graphviz = file.read_bytes() if file.exists() else b""
+    drawn = BytesIO(by_graphviz) if by_graphviz else _draw_network(model)
+    _show_picture(drawn, description, f"diagram of {len(model.layers)} layers")
+
+
+def _draw_network(model) -> BytesIO:
+    """Draw a box for each layer; its column is one more than the highest of those before it."""
+    import keras
+
+    made_by = {id(layer.output): layer.name for layer in model.layers}
+    before, members = {}, {}
+    for layer in model.layers:
+        made = [made_by.get(id(tensor)) for tensor in keras.tree.flatten(layer.input)]
+        before[layer.name] = [name for name in made if name not in (None, layer.name)]
+        earlier = [c for c, names in members.items() if set(names) & set(before[layer.name])]
+        members.setdefault(1 + max(earlier, default=-1), []).append(layer.name)
+    tallest = max(map(len, members.values()))
+    figure, axis = plt.subplots(figsize=(1.8 * len(members), 0.95 * tallest))
+    places = {n: (c, (len(m) - 1) / 2 - r) for c, m in members.items() for r, n in enumerate(m)}
+    boxes, look = {}, {"ha": "center", "va": "center", "fontsize": 10}
+    for layer in model.layers:
+        text = f"{layer.name}\n{type(layer).__name__}\n{layer.output.shape[1:]}"
+        frame = {"boxstyle": "round", "facecolor": "white", "edgecolor": "C0"}
+        boxes[layer.name] = axis.text(*places[layer.name], text, bbox=frame, **look)
+        for other in before[layer.name]:
+            ends = [boxes[name].get_bbox_patch() for name in (other, layer.name)]
+            arrow = {"arrowstyle": "->", "color": "0.4", "patchA": ends[0], "patchB": ends[1]}
+            axis.annotate("", places[layer.name], places[other], arrowprops=arrow)
+    axis.set(xlim=(-0.5, len(members) - 0.5), ylim=(-tallest / 2, tallest / 2))
+    axis.set_axis_off()
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", bbox_inches="tight")
+    plt.close(figure)
+    return drawn
+
+
+def _show_picture(drawn: BytesIO, description: str, text: str) -> None:
     from IPython.display import display
 
-    drawn, stored = BytesIO(), BytesIO()
-    figure.savefig(drawn, format="png", bbox_inches="tight")
+    stored = BytesIO()
     # in a palette of 128 colors the picture takes half the room in the notebook
     Image.open(drawn).convert("RGB").quantize(128).save(stored, format="png", optimize=True)
-    bundle = {"image/png": b64encode(stored.getvalue()).decode(), "text/plain": repr(figure)}
+    bundle = {"image/png": b64encode(stored.getvalue()).decode(), "text/plain": text}
     display(bundle, raw=True, metadata={"image/png": {"alt": description}})
-    plt.close(figure)  # or it would be shown again at the end of the cell
 
 
 def label_lines(axis: Axes) -> None:

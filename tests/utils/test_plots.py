@@ -1,5 +1,7 @@
+import os
 from base64 import b64decode
 from io import BytesIO
+from pathlib import Path
 
 import IPython.display
 import matplotlib as mpl
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.plots import image_grid, label_lines, show
+from utils import plots
+from utils.plots import image_grid, label_lines, show, show_network
 
 mpl.use("agg")
 
@@ -63,6 +66,83 @@ def test_each_label_stands_at_the_end_of_its_line_in_its_color_and_none_touch(sh
     assert all(text.get_color() == lines[name].get_color() for name, text in texts.items())
     boxes = [texts[name].get_window_extent() for name in ("a little lower", "high")]
     assert boxes[0].y1 <= boxes[1].y0
+
+
+@pytest.fixture
+def diamond():
+    """A network whose input goes two ways, which are joined."""
+    import keras
+
+    entry = keras.Input((4,), name="entry")
+    short = keras.layers.Dense(2, name="short")(entry)
+    long = keras.layers.Dense(3, name="long_2")(keras.layers.Dense(5, name="long_1")(entry))
+    joined = keras.layers.Concatenate(name="joined")([short, long])
+    return keras.Model(entry, {"end": keras.layers.Dense(1, name="end")(joined)})
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    """The bundles and descriptions that were displayed."""
+    stored = []
+    monkeypatch.setattr(
+        IPython.display, "display", lambda one, raw, metadata: stored.append((one, metadata))
+    )
+    return stored
+
+
+def a_dot(folder, monkeypatch, script):
+    """Put a program of Graphviz's name at the front of the path."""
+    dot = folder / "dot"
+    dot.write_text(f"#!/bin/sh\n{script}\n")
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_without_graphviz_a_network_is_drawn_from_left_to_right(
+    diamond, stored, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))  # there is no program in it
+    figures, close = [], plt.close
+    monkeypatch.setattr(plots.plt, "close", figures.append)
+    show_network(diamond, "two ways")
+    ((bundle, metadata),) = stored
+    assert metadata["image/png"]["alt"] == "two ways"
+    assert bundle["text/plain"] == "diagram of 6 layers"
+    assert Image.open(BytesIO(b64decode(bundle["image/png"]))).format == "PNG"
+    (axis,) = figures[0].axes
+    boxes = {t.get_text().split("\n")[0]: t for t in axis.texts if t.get_text()}
+    columns = {name: text.get_position()[0] for name, text in boxes.items()}
+    wanted = {"entry": 0, "short": 1, "long_1": 1, "long_2": 2, "joined": 3, "end": 4}
+    assert columns == wanted
+    assert boxes["long_2"].get_text() == "long_2\nDense\n(3,)"
+    arrows = sum(not text.get_text() for text in axis.texts)
+    assert arrows == 6
+    close("all")
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo 'no layout engine' >&2\nexit 1", "exit 0"])
+def test_a_graphviz_that_does_not_work_costs_nothing(
+    diamond, stored, monkeypatch, tmp_path, capsys, script
+):
+    a_dot(tmp_path, monkeypatch, script)
+    show_network(diamond, "two ways")
+    ((bundle, _),) = stored
+    assert Image.open(BytesIO(b64decode(bundle["image/png"]))).format == "PNG"
+    assert capsys.readouterr().out == ""
+    assert plt.get_fignums() == []
+
+
+def test_where_graphviz_works_the_picture_is_that_of_plot_model(
+    diamond, stored, monkeypatch, tmp_path
+):
+    picture = Path(tmp_path) / "picture.png"
+    Image.new("RGB", (7, 5), "#D55E00").save(picture)
+    a_dot(tmp_path, monkeypatch, f"exec cat '{picture}'")
+    show_network(diamond, "two ways")
+    ((bundle, _),) = stored
+    image = Image.open(BytesIO(b64decode(bundle["image/png"]))).convert("RGB")
+    assert (image.size, image.getpixel((0, 0))) == ((7, 5), (0xD5, 0x5E, 0x00))
+    assert bundle["text/plain"] == "diagram of 6 layers"
 
 
 def test_each_image_stands_below_its_title_and_empty_places_are_blank(shown):
