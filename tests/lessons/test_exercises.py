@@ -56,7 +56,6 @@ LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 WITHOUT = [
     "07_several_inputs_and_outputs",
     "08_image_files",
-    "09_full_pipeline",
 ]
 WITH = [path.stem for path in LESSONS if path.stem not in WITHOUT]
 
