@@ -135,8 +135,9 @@ def fit_resumable(
 ) -> keras.callbacks.History:
     """Train as ``model.fit`` does; killed and called again, go on after the last whole epoch.
 
-    Wherever it was killed, weights and log end as they would have without the kill, to the last
-    bit, if the batches repeat and operations are deterministic (see ``utils.session.setup``).
+    Wherever its process was killed, weights and log end as they would have without the kill, to
+    the last bit, if the batches repeat and operations are deterministic (see
+    ``utils.session.setup``). A machine that loses power may lose what the disk did not have yet.
 
     Args:
         batches_from: makes the dataset that begins with the epoch of this number, from 0.
@@ -145,7 +146,15 @@ def fit_resumable(
         callbacks: they write once more what they wrote in an epoch that was cut off.
         epochs: with those of earlier calls.
         options: for ``fit``; ``steps_per_epoch`` if the dataset has no end.
+
+    Raises:
+        ValueError: if the model's ``steps_per_execution`` doesn't divide ``steps_per_epoch``.
     """
+    steps, at_once = options.get("steps_per_epoch"), model.steps_per_execution
+    if steps and steps % at_once:  # Keras would take the next epoch's first batches, too
+        raise ValueError(
+            f"fit_resumable: steps_per_execution={at_once} must divide steps_per_epoch={steps}"
+        )
     for half in state.parent.glob(f".{state.name}.*.part"):  # its process was killed
         half.unlink()
     note = _note(state) if state.exists() else {"epochs": 0, "over": False}
@@ -164,6 +173,7 @@ class KeepState(keras.callbacks.Callback):
     It comes last: an epoch is done when the ``others`` are done with it. The file holds the weights,
     the optimizer's variables, the states of random layers, and a note: how many epochs are done,
     whether a callback ended the training, and what the ``others`` count, and forget as it begins.
+    It is written before the first epoch, too: a kill in it must not change where the run started.
     """
 
     def __init__(self, path: Path, others: list[keras.callbacks.Callback]):
@@ -181,9 +191,14 @@ class KeepState(keras.callbacks.Callback):
                     variable.assign(kept[str(place)])
             for other, counts in zip(self.others, _note(self.path)["counts"], strict=True):
                 vars(other).update(counts)
+        else:
+            self._keep(0)
 
     def on_epoch_end(self, epoch, logs=None):
-        note = {"epochs": epoch + 1, "over": self.model.stop_training}
+        self._keep(epoch + 1)
+
+    def _keep(self, epochs):
+        note = {"epochs": epochs, "over": self.model.stop_training}
         note["counts"] = [_counts(other) for other in self.others]
         values = {str(place): variable.numpy() for place, variable in enumerate(self.variables)}
         with whole_file(self.path) as file:

@@ -127,16 +127,14 @@ def test_a_model_that_is_not_compiled_is_refused(data):
         fit_in_memory(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]), *data)
 
 
-EPOCH, AT_MOST = (
-    2,
-    9,
-)  # the kill comes in this epoch, counted from 0; the run ends by itself sooner
+AT_MOST = 9  # epochs; the run ends by itself sooner
 CHILD = """if True:
     import os, sys
     from pathlib import Path
     import test_training as tests
     folder = Path(sys.argv[1])
-    tests.train(folder, 1, tests.in_the_state(folder, lambda: os._exit(9), tests.pytest.MonkeyPatch()))
+    monkeypatch = tests.pytest.MonkeyPatch()
+    tests.train(folder, 1, tests.in_the_state(folder, lambda: os._exit(9), monkeypatch, 2))
 """
 
 
@@ -149,46 +147,55 @@ def die():
 
 
 class At(keras.callbacks.Callback):
-    """Calls ``kill`` at the end of the epoch, or of one of its batches."""
+    """Calls ``kill`` at the end of the epoch, counted from 0, or of one of its batches."""
 
-    def __init__(self, kill, batch=None):
+    def __init__(self, kill, epoch, batch=None):
         super().__init__()
-        self.kill, self.batch, self.epoch = kill, batch, 0
+        self.kill, self.killed_in, self.batch, self.epoch = kill, epoch, batch, 0
 
     def on_train_batch_end(self, batch, logs=None):
-        if (self.epoch, batch) == (EPOCH, self.batch):
+        if (self.epoch, batch) == (self.killed_in, self.batch):
             self.kill()
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch = epoch + 1
-        if epoch == EPOCH and self.batch is None:
+        if epoch == self.killed_in and self.batch is None:
             self.kill()
 
 
-def at_the_end(name, folder, kill, monkeypatch):
-    return {name: At(kill)}
+def at_the_end(name, folder, kill, monkeypatch, epoch):
+    return {name: At(kill, epoch)}
 
 
-def in_the_epoch(folder, kill, monkeypatch):
-    return {"last": At(kill, batch=3)}
+def in_the_epoch(folder, kill, monkeypatch, epoch):
+    return {"last": At(kill, epoch, batch=3)}
 
 
-def in_the_log(folder, kill, monkeypatch):
+def in_the_log(folder, kill, monkeypatch, epoch):
     def halve():
         log = folder / "epochs.csv"
         log.write_bytes(log.read_bytes()[:-9])
         kill()
 
-    return {"last": At(halve)}
+    return {"last": At(halve, epoch)}
 
 
-def in_the_state(folder, kill, monkeypatch):
+def in_the_names(folder, kill, monkeypatch, epoch):
+    def halve():
+        log = folder / "epochs.csv"
+        log.write_bytes(log.read_bytes()[:5])
+        kill()
+
+    return {"last": At(halve, epoch)}
+
+
+def in_the_state(folder, kill, monkeypatch, epoch):
     savez, calls = np.savez, []
 
     def save_half(file, **arrays):
         savez(file, **arrays)
         calls.append(1)
-        if len(calls) > EPOCH:
+        if len(calls) > epoch + 1:  # the first is written before the first epoch
             file.truncate(file.tell() // 2)
             file.flush()
             kill()
@@ -197,14 +204,14 @@ def in_the_state(folder, kill, monkeypatch):
     return {}
 
 
-def at_the_replacement(replace_first, folder, kill, monkeypatch):
+def at_the_replacement(replace_first, folder, kill, monkeypatch, epoch):
     replace, calls = Path.replace, []
 
     def replace_or_die(part, path):
         calls.append(1)
-        if len(calls) <= EPOCH or replace_first:
+        if len(calls) <= epoch + 1 or replace_first:
             replace(part, path)
-        if len(calls) > EPOCH:
+        if len(calls) > epoch + 1:
             kill()
 
     monkeypatch.setattr(Path, "replace", replace_or_die)
@@ -215,11 +222,23 @@ PLACES = {
     "in the epoch": in_the_epoch,
     "before the log": partial(at_the_end, "first"),
     "in the log's line": in_the_log,
+    "in the log's names": in_the_names,
     "after the log": partial(at_the_end, "last"),
     "in the state": in_the_state,
     "before it is replaced": partial(at_the_replacement, False),
     "after it is replaced": partial(at_the_replacement, True),
 }
+
+
+FIRST = (
+    "in the epoch",
+    "in the log's names",
+    "after the log",
+    "in the state",
+    "after it is replaced",
+)
+CASES = [(place, 0) for place in FIRST]  # in the first epoch, counted from 0
+CASES += [(place, 2) for place in PLACES if place != "in the log's names"]
 
 
 def batches_from(first_epoch):
@@ -235,7 +254,7 @@ def batches_from(first_epoch):
     return tf.data.Dataset.counter(first_epoch).flat_map(of)
 
 
-def train(folder, seed, at=None, epochs=AT_MOST, **stopping):
+def train(folder, seed, at=None, epochs=AT_MOST, steps=5, at_once=1, **stopping):
     """Train a network with random layers under callbacks that count; return its weights."""
     keras.utils.set_random_seed(seed)
     layers = [
@@ -245,7 +264,8 @@ def train(folder, seed, at=None, epochs=AT_MOST, **stopping):
     ]
     model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(3, "softmax")])
     optimizer = keras.optimizers.AdamW(0.01)
-    model.compile(optimizer, "sparse_categorical_crossentropy", run_eagerly=True)
+    eager = {"run_eagerly": True, "steps_per_execution": at_once}
+    model.compile(optimizer, "sparse_categorical_crossentropy", **eager)
     watch = {"monitor": "loss", "min_delta": 1000}  # after the first epoch nothing is progress
     best = {"monitor": "loss", "save_best_only": True, "save_weights_only": True}
     at = at or {}
@@ -258,7 +278,7 @@ def train(folder, seed, at=None, epochs=AT_MOST, **stopping):
         *([at["last"]] if "last" in at else []),
     ]
     files = folder / "state.npz", folder / "epochs.csv"
-    options = {"steps_per_epoch": 5, "verbose": 0}
+    options = {"steps_per_epoch": steps, "verbose": 0}
     fit_resumable(model, batches_from, *files, callbacks, epochs, **options)
     return [value.numpy() for value in model.variables + model.optimizer.variables]
 
@@ -286,11 +306,11 @@ def test_the_run_that_nobody_kills_is_ended_by_its_callbacks(unbroken):
     assert (note["epochs"], note["over"]) == (5, True)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_killed_anywhere_it_ends_with_the_same_bits(place, unbroken, tmp_path):
+@pytest.mark.parametrize(("place", "epoch"), CASES)
+def test_killed_anywhere_it_ends_with_the_same_bits(place, epoch, unbroken, tmp_path):
     weights, *files = unbroken
     with pytest.raises(Killed), pytest.MonkeyPatch.context() as monkeypatch:
-        train(tmp_path, 1, PLACES[place](tmp_path, die, monkeypatch))
+        train(tmp_path, 1, PLACES[place](tmp_path, die, monkeypatch, epoch))
     again = train(tmp_path, 2)  # other random numbers: all must come from the folder
     assert list(written(tmp_path)) == files
     assert all(map(np.array_equal, again, weights))
@@ -326,3 +346,11 @@ def test_a_run_that_had_all_its_epochs_can_get_more(unbroken, tmp_path):
 def test_what_it_would_not_keep_is_refused(tmp_path):
     with pytest.raises(ValueError, match="ModelCheckpoint"):
         train(tmp_path, 1, restore_best_weights=True)
+
+
+def test_an_epoch_has_its_steps_alone_or_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="steps_per_execution=2 must divide steps_per_epoch=5"):
+        train(tmp_path, 1, at_once=2)
+    assert not list(tmp_path.iterdir())
+    values = train(tmp_path, 1, epochs=2, at_once=5)
+    assert [int(one) for one in values if one.ndim == 0 and one.dtype == np.int64] == [10]
