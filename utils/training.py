@@ -1,9 +1,16 @@
-"""Training that is faster than ``model.fit``, for data that fit into memory."""
+"""Training that is faster than ``model.fit``, for data that fit into memory, or survives a kill."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from utils.files import whole_file, write_file
+
+COUNTED = "best", "best_epoch", "wait", "stopped_epoch", "cooldown_counter"  # by callbacks
 
 
 def fit_in_memory(
@@ -20,29 +27,25 @@ def fit_in_memory(
 ) -> keras.callbacks.History:
     """Train a compiled model as ``model.fit`` does, each epoch as one TensorFlow graph.
 
-    ``fit`` returns to Python for each batch. Here a graph takes the batches out of tensors in
-    memory and loops over them itself (https://www.tensorflow.org/guide/function#loops). Each step
-    is the model's own ``train_step``, so losses, metrics and optimizer are those of ``compile``.
+    ``fit`` returns to Python for each batch. Here a graph loops over the batches in memory
+    (https://www.tensorflow.org/guide/function#loops). Each step is the model's own ``train_step``.
 
     Args:
         model: compiled.
-        x: an array, or a list or dict of arrays, with one row an example.
-        y: the targets, in the same form.
+        x, y: arrays, or lists or dicts of arrays, with one row an example.
         batch_size: examples in a step; the last step of an epoch takes what is left.
         epochs: passes over the examples.
         verbose: 0 prints nothing, 2 a line an epoch.
         callbacks: their methods for batches are not called, those for epochs and for training are.
         validation_data: (x, y) to be measured after each epoch.
         shuffle: whether each epoch takes the examples in a new order.
-        jit_compile: whether XLA compiles the training steps (https://openxla.org/xla/tf2xla).
-            It helps dense networks; it can make convolutions many times slower, or refuse them.
+        jit_compile: whether XLA compiles the steps; it can slow convolutions down, or refuse them.
 
     Returns:
-        What ``fit`` returns: ``history`` holds the means over each epoch.
+        What ``fit`` returns; ``history`` holds the means over each epoch.
 
     Raises:
-        ValueError: if the model is not compiled, ``x`` and ``y`` have different or no rows, or
-            ``batch_size`` or ``epochs`` is below 1.
+        ValueError: if it is not compiled, rows don't match, or a number is below 1.
     """
     if not model.compiled:
         raise ValueError("fit_in_memory: the model must be compiled first")
@@ -120,3 +123,93 @@ def _epoch(
         return {name: float(value) for name, value in model.get_metrics_result().items()}
 
     return run_and_measure
+
+
+def fit_resumable(
+    model: keras.Model,
+    batches_from: Callable[[int], tf.data.Dataset],
+    state: Path,
+    log: Path,
+    callbacks: list[keras.callbacks.Callback],
+    epochs: int,
+    **options,
+) -> keras.callbacks.History:
+    """Train as ``model.fit`` does; killed and called again, go on after the last whole epoch.
+
+    Wherever its process was killed, weights and log end as they would have without the kill, to
+    the last bit, if the batches repeat and operations are deterministic (see
+    ``utils.session.setup``). A machine that loses power may lose what the disk did not have yet.
+
+    Args:
+        batches_from: makes the dataset that begins with the epoch of this number, from 0.
+        state: an ``.npz`` file, for ``KeepState``.
+        log: what a ``CSVLogger(log, append=True)`` among the callbacks writes.
+        callbacks: they write once more what they wrote in an epoch that was cut off.
+        epochs: with those of earlier calls.
+        options: for ``fit``; ``steps_per_epoch`` if the dataset has no end.
+
+    Raises:
+        ValueError: if the model's ``steps_per_execution`` doesn't divide ``steps_per_epoch``.
+    """
+    steps, at_once = options.get("steps_per_epoch"), model.steps_per_execution
+    if steps and steps % at_once:  # Keras would take the next epoch's first batches, too
+        raise ValueError(
+            f"fit_resumable: steps_per_execution={at_once} must divide steps_per_epoch={steps}"
+        )
+    for half in state.parent.glob(f".{state.name}.*.part"):  # its process was killed
+        half.unlink()
+    note = _note(state) if state.exists() else {"epochs": 0, "over": False}
+    done = note["epochs"]
+    if log.exists():  # it may have a line too many, or half a line; the first has the names
+        lines = log.read_bytes().splitlines(keepends=True)
+        write_file(log, b"".join(lines[: 1 + done] if done else []))
+    options |= {"initial_epoch": done, "epochs": done if note["over"] else max(done, epochs)}
+    callbacks = [*callbacks, KeepState(state, callbacks)]
+    return model.fit(batches_from(done), callbacks=callbacks, shuffle=False, **options)
+
+
+class KeepState(keras.callbacks.Callback):
+    """Keep all that a training needs to go on in one file, replaced in one step after each epoch.
+
+    It comes last: an epoch is done when the ``others`` are done with it. The file holds the weights,
+    the optimizer's variables, the states of random layers, and a note: how many epochs are done,
+    whether a callback ended the training, and what the ``others`` count, and forget as it begins.
+    It is written before the first epoch, too: a kill in it must not change where the run started.
+    """
+
+    def __init__(self, path: Path, others: list[keras.callbacks.Callback]):
+        super().__init__()
+        if any(getattr(other, "restore_best_weights", False) for other in others):
+            raise ValueError("KeepState keeps no best weights: use a ModelCheckpoint for them")
+        self.path, self.others = path, [other for other in others if _counts(other)]
+
+    def on_train_begin(self, logs=None):
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.variables = [*self.model.variables, *self.model.optimizer.variables]
+        if self.path.exists():
+            with np.load(self.path) as kept:
+                for place, variable in enumerate(self.variables):
+                    variable.assign(kept[str(place)])
+            for other, counts in zip(self.others, _note(self.path)["counts"], strict=True):
+                vars(other).update(counts)
+        else:
+            self._keep(0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._keep(epoch + 1)
+
+    def _keep(self, epochs):
+        note = {"epochs": epochs, "over": self.model.stop_training}
+        note["counts"] = [_counts(other) for other in self.others]
+        values = {str(place): variable.numpy() for place, variable in enumerate(self.variables)}
+        with whole_file(self.path) as file:
+            np.savez(file, note=json.dumps(note, default=float), **values)
+
+
+def _counts(callback: keras.callbacks.Callback) -> dict:
+    return {name: value for name, value in vars(callback).items() if name in COUNTED}
+
+
+def _note(path: Path) -> dict:
+    with np.load(path) as kept:
+        return json.loads(str(kept["note"]))

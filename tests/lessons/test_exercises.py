@@ -52,11 +52,7 @@ from utils.paths import NOTEBOOKS
 
 ANSWERS = Path(__file__).parent / "exercises"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-# those of the first edition: a lesson leaves this list with its exercises, and none enters it
-WITHOUT = [
-    "09_full_pipeline",
-]
-WITH = [path.stem for path in LESSONS if path.stem not in WITHOUT]
+NAMES = [path.stem for path in LESSONS]
 
 FOLDED = re.compile(
     r"^<details><summary>([^<]+)</summary>\n\n(.+?)\n\n</details>$", re.MULTILINE | re.DOTALL
@@ -210,18 +206,18 @@ def answer_faults(name, lesson, answers, folder, changes):
     return [fault for fault in faults if fault]
 
 
-def test_every_lesson_of_the_second_edition_has_exercises():
-    assert [path.stem for path in LESSONS if not exercises(read(path.stem))] == WITHOUT
+def test_every_lesson_has_exercises():
+    assert [name for name in NAMES if not exercises(read(name))] == []
 
 
-@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize("name", NAMES)
 def test_exercises_have_their_form_and_names_of_their_own(name):
     lesson = read(name)
     assert form_faults(lesson, int(name[:2])) == []
     assert shared_names(lesson) == []
 
 
-@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_exercise_has_two_wrong_answers_and_their_feedback(name):
     answers = read_yaml(ANSWERS / f"{name[:2]}.yml")
     assert list(answers) == [exercise.number for exercise in exercises(read(name))]
@@ -232,7 +228,7 @@ def test_every_exercise_has_two_wrong_answers_and_their_feedback(name):
         assert all(one["feedback"] for one in mine["wrong"]), number
 
 
-@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize("name", NAMES)
 def test_checks_refuse_wrong_answers_and_pass_right_ones(name, tmp_path):
     answers = read_yaml(ANSWERS / f"{name[:2]}.yml")
     assert answer_faults(name, read(name), answers, tmp_path, quick_values(name)) == []
