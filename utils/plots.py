@@ -16,10 +16,7 @@ from PIL import Image
 
 def show(figure: Figure, description: str) -> None:
     """Show a figure and store what it shows in words, the picture's alternative text."""
-    drawn = BytesIO()
-    figure.savefig(drawn, format="png", bbox_inches="tight")
-    _show_picture(drawn, description, repr(figure))
-    plt.close(figure)  # or it would be shown again at the end of the cell
+    _show_figure(figure, description, repr(figure))
 
 
 def show_network(model, description: str) -> None:
@@ -36,11 +33,14 @@ def show_network(model, description: str) -> None:
         with redirect_stdout(StringIO()), suppress(ImportError, OSError, AssertionError):
             keras.utils.plot_model(model, file, show_shapes=True, show_layer_names=True, dpi=50)
         by_graphviz = file.read_bytes() if file.exists() else b""
-    drawn = BytesIO(by_graphviz) if by_graphviz else _draw_network(model)
-    _show_picture(drawn, description, f"diagram of {len(model.layers)} layers")
+    told = description, f"diagram of {len(model.layers)} layers"
+    if by_graphviz:
+        _show_picture(BytesIO(by_graphviz), *told)
+    else:
+        _show_figure(_draw_network(model), *told)
 
 
-def _draw_network(model) -> BytesIO:
+def _draw_network(model) -> Figure:
     """Draw a box for each layer; its column is one more than the highest of those before it."""
     import keras
 
@@ -65,10 +65,14 @@ def _draw_network(model) -> BytesIO:
             axis.annotate("", places[layer.name], places[other], arrowprops=arrow)
     axis.set(xlim=(-0.5, len(members) - 0.5), ylim=(-tallest / 2, tallest / 2))
     axis.set_axis_off()
+    return figure
+
+
+def _show_figure(figure: Figure, description: str, text: str) -> None:
     drawn = BytesIO()
     figure.savefig(drawn, format="png", bbox_inches="tight")
-    plt.close(figure)
-    return drawn
+    _show_picture(drawn, description, text)
+    plt.close(figure)  # or it would be shown again at the end of the cell
 
 
 def _show_picture(drawn: BytesIO, description: str, text: str) -> None:

@@ -27,25 +27,29 @@ def fit_in_memory(
 ) -> keras.callbacks.History:
     """Train a compiled model as ``model.fit`` does, each epoch as one TensorFlow graph.
 
-    ``fit`` returns to Python for each batch. Here a graph loops over the batches in memory
-    (https://www.tensorflow.org/guide/function#loops). Each step is the model's own ``train_step``.
+    ``fit`` returns to Python for each batch. Here a graph takes the batches out of tensors in
+    memory and loops over them itself (https://www.tensorflow.org/guide/function#loops). Each step
+    is the model's own ``train_step``, so losses, metrics and optimizer are those of ``compile``.
 
     Args:
         model: compiled.
-        x, y: arrays, or lists or dicts of arrays, with one row an example.
+        x: an array, or a list or dict of arrays, with one row an example.
+        y: the targets, in the same form.
         batch_size: examples in a step; the last step of an epoch takes what is left.
         epochs: passes over the examples.
         verbose: 0 prints nothing, 2 a line an epoch.
         callbacks: their methods for batches are not called, those for epochs and for training are.
         validation_data: (x, y) to be measured after each epoch.
         shuffle: whether each epoch takes the examples in a new order.
-        jit_compile: whether XLA compiles the steps; it can slow convolutions down, or refuse them.
+        jit_compile: whether XLA compiles the training steps (https://openxla.org/xla/tf2xla).
+            It helps dense networks; it can make convolutions many times slower, or refuse them.
 
     Returns:
-        What ``fit`` returns; ``history`` holds the means over each epoch.
+        What ``fit`` returns: ``history`` holds the means over each epoch.
 
     Raises:
-        ValueError: if it is not compiled, rows don't match, or a number is below 1.
+        ValueError: if the model is not compiled, ``x`` and ``y`` have different or no rows, or
+            ``batch_size`` or ``epochs`` is below 1.
     """
     if not model.compiled:
         raise ValueError("fit_in_memory: the model must be compiled first")
