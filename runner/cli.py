@@ -205,12 +205,13 @@ def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tu
         raise InputError("two lessons have one name; run them one after the other")
     values = parameters.choose_values(selected, _profile(options, there), options.p)
     jobs = [(lesson, values[lesson.name]) for lesson in chosen]
+    given = [assignment.partition("=")[0] for assignment in options.p]
     if options.name == "sweep":
         if len(jobs) != 1:
             raise InputError(f"a sweep is of one lesson, not of {len(jobs)}")
         grid = (options.axis, options.grid, options.repeat)
-        return [(chosen[0], point) for point in points.plan_points(*jobs[0], *grid)]
-    for name in (assignment.partition("=")[0] for assignment in options.p):
+        return [(chosen[0], point) for point in points.plan_points(*jobs[0], set(given), *grid)]
+    for name in given:
         if without := ", ".join(one.name for one in chosen if name not in one.parameters):
             print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
     return jobs

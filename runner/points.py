@@ -13,12 +13,15 @@ Point = dict[str, Value]  # what one run changes, by the parameter's name
 MOST_RUNS = 10_000
 
 
-def plan_points(lesson: Lesson, base: Point, axes, grid, repeat: int) -> list[Point]:
+def plan_points(
+    lesson: Lesson, base: Point, fixed: set[str], axes, grid, repeat: int
+) -> list[Point]:
     """Return the points of a sweep, checked, in the order in which they will be run.
 
-    All change ``base``; they are all combinations of the axes, texts ``name=value,value``, or
-    what the YAML file ``grid`` holds; each is repeated with the next seeds. Raises InputError if
-    a name or a value is not allowed, or given twice, or there are no points.
+    All change ``base``, of which what is not ``fixed`` may be varied; they are all combinations
+    of the axes, texts ``name=value,value``, or what the YAML file ``grid`` holds; each is repeated
+    with the next seeds. Raises InputError if a name or a value is not allowed, or given twice, or
+    there are no points.
     """
     if axes and grid:
         raise InputError("-g and --grid: one of them")
@@ -34,7 +37,7 @@ def plan_points(lesson: Lesson, base: Point, axes, grid, repeat: int) -> list[Po
     count = math.prod(map(len, choices)) * repeat
     if count > MOST_RUNS:
         raise InputError(f"{count:,} runs: {MOST_RUNS:,} are allowed in one sweep")
-    for name in base.keys() & {name for axis in choices for point in axis for name in point}:
+    for name in fixed & {name for axis in choices for point in axis for name in point}:
         raise InputError(f"{where}: {name} is set for all runs and varied, too")
     defaults = {name: parameter.default for name, parameter in known.items()}
     points = {}  # by the values of all parameters

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ import nbformat
 import pytest
 from helpers import quick_run
 
+from runner import cli
 from runner.lessons import find_lessons
 from runner.parameters import read_parameters
 from utils.paths import NOTEBOOKS, PROJECT
@@ -248,3 +250,11 @@ def test_the_stored_times_fit_the_minutes_that_the_title_promises(lesson):
     )
     assert len(times) == len(code_cells(lesson)) - 1  # the parameters come before autotime
     assert 0 < seconds <= 60 * minutes
+
+
+def test_the_sweeps_that_a_lesson_proposes_can_be_started(lesson, capsys):
+    text = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    sweeps = re.findall(r"^course (sweep .+)$", text.replace("\\\n", " "), re.MULTILINE)
+    for command in sweeps:
+        assert cli.main([*shlex.split(command), "--dry-run"]) == 0, capsys.readouterr().err
+    assert sweeps, "an open experiment proposes a sweep"

@@ -34,7 +34,7 @@ def sweep(folder, capsys):
 
 def grid(folder, text):
     (folder / "grid.yml").write_text(text)
-    return plan_points(find_lessons(folder)[0], {}, [], folder / "grid.yml", 1)
+    return plan_points(find_lessons(folder)[0], {}, set(), [], folder / "grid.yml", 1)
 
 
 def test_a_dry_run_shows_every_run_and_starts_none(sweep):
@@ -64,6 +64,14 @@ def test_repeats_differ_in_the_seed(sweep):
 def test_the_profile_is_what_the_grid_starts_from(sweep):
     _, lines, _ = sweep("01", "-g", "rate=0,1", "--profile", "quick", "--dry-run")
     assert lines[0].split()[1:] == ["epochs=2", "units=5", "rate=0"]
+
+
+def test_what_a_profile_says_may_be_varied(sweep):
+    _, lines, _ = sweep("01", "-g", "units=6,7", "--profile", "quick", "--dry-run")
+    assert [line.split()[1:] for line in lines[:-1]] == [
+        ["epochs=2", "units=6"],
+        ["epochs=2", "units=7"],
+    ]
 
 
 def test_a_file_holds_lists_or_points(folder):
