@@ -42,7 +42,8 @@ def fit_in_memory(
         validation_data: (x, y) to be measured after each epoch.
         shuffle: whether each epoch takes the examples in a new order.
         jit_compile: whether XLA compiles the training steps (https://openxla.org/xla/tf2xla).
-            It helps dense networks; it can make convolutions many times slower, or refuse them.
+            It helps dense networks; on a CPU it can make convolutions in such a loop many times
+            slower, or refuse a layer.
 
     Returns:
         What ``fit`` returns: ``history`` holds the means over each epoch.
