@@ -106,7 +106,8 @@ def _lines(lines: Collection, along: str, name: str, title="", words=(), joined=
     plot.margins(x=0.1)
     plot.grid(alpha=0.3)
     if len(handles) > 1:
-        figure.legend(handles.values(), handles, loc="outside right upper", fontsize="small")
+        names = [label if len(label) <= 40 else label[:39] + "…" for label in handles]
+        figure.legend(handles.values(), names, loc="outside right upper", fontsize="small")
     return _svg(figure)
 
 

@@ -181,6 +181,11 @@ def test_curves_of_too_many_points_are_counted():
     assert "2 more combinations are in the table" in words(draw_curves(curves, "accuracy"))
 
 
+def test_a_long_name_leaves_room_for_the_curves():
+    svg = draw_curves([("kind=" + "x" * 400, [0, 1]), ("kind=b", [0, 1])], "accuracy")
+    assert {"kind=" + "x" * 34 + "…", "kind=b"} <= set(words(svg))
+
+
 def test_a_curve_is_drawn_and_kept_in_the_table(run, report, tmp_path):
     runs = [
         run(1, {"units": 1, "seed": 1}, {"x": [0.5, 0.25], "empty": []}),
