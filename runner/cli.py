@@ -122,8 +122,7 @@ def _batch(options: argparse.Namespace) -> int:
         return _work(options, runs, result.count_words, result.exit_code)
     if options.dry_run:
         _list_runs(runs, "the course")
-    table = lambda runs: report.closing_table(runs) + "\n"
-    return _work(options, runs, table, result.exit_code)
+    return _work(options, runs, lambda runs: f"{report.closing_table(runs)}\n", result.exit_code)
 
 
 def _grade(options: argparse.Namespace) -> int:
@@ -209,8 +208,8 @@ def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tu
     if options.name == "sweep":
         if len(jobs) != 1:
             raise InputError(f"a sweep is of one lesson, not of {len(jobs)}")
-        grid = (options.axis, options.grid, options.repeat)
-        return [(chosen[0], point) for point in points.plan_points(*jobs[0], set(given), *grid)]
+        grid = (set(given), options.axis, options.grid, options.repeat)
+        return [(chosen[0], point) for point in points.plan_points(*jobs[0], *grid)]
     for name in given:
         if without := ", ".join(one.name for one in chosen if name not in one.parameters):
             print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
