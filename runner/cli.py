@@ -122,7 +122,8 @@ def _batch(options: argparse.Namespace) -> int:
         return _work(options, runs, result.count_words, result.exit_code)
     if options.dry_run:
         _list_runs(runs, "the course")
-    return _work(options, runs, lambda runs: f"{report.closing_table(runs)}\n", result.exit_code)
+    table = lambda runs: report.closing_table(runs) + "\n"
+    return _work(options, runs, table, result.exit_code)
 
 
 def _grade(options: argparse.Namespace) -> int:
@@ -204,13 +205,12 @@ def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tu
         raise InputError("two lessons have one name; run them one after the other")
     values = parameters.choose_values(selected, _profile(options, there), options.p)
     jobs = [(lesson, values[lesson.name]) for lesson in chosen]
-    given = [assignment.partition("=")[0] for assignment in options.p]
     if options.name == "sweep":
         if len(jobs) != 1:
             raise InputError(f"a sweep is of one lesson, not of {len(jobs)}")
-        grid = (set(given), options.axis, options.grid, options.repeat)
+        grid = (options.p, options.axis, options.grid, options.repeat)
         return [(chosen[0], point) for point in points.plan_points(*jobs[0], *grid)]
-    for name in given:
+    for name in (assignment.partition("=")[0] for assignment in options.p):
         if without := ", ".join(one.name for one in chosen if name not in one.parameters):
             print(f"{name} is no parameter of {without}: not changed there", file=sys.stderr)
     return jobs

@@ -14,13 +14,13 @@ MOST_RUNS = 10_000
 
 
 def plan_points(
-    lesson: Lesson, base: Point, fixed: set[str], axes, grid, repeat: int
+    lesson: Lesson, base: Point, fixed: list[str], axes, grid, repeat: int
 ) -> list[Point]:
     """Return the points of a sweep, checked, in the order in which they will be run.
 
-    All change ``base``, of which what is not ``fixed`` may be varied; they are all combinations
-    of the axes, texts ``name=value,value``, or what the YAML file ``grid`` holds; each is repeated
-    with the next seeds. Raises InputError if a name or a value is not allowed, or given twice, or
+    All change ``base``; they are all combinations of the axes, texts ``name=value,value``, or of
+    what the YAML file ``grid`` holds; each is repeated with the next seeds. Raises InputError if a
+    name or a value is not allowed, or given twice, also in ``fixed``, texts ``name=value``, or if
     there are no points.
     """
     if axes and grid:
@@ -37,7 +37,8 @@ def plan_points(
     count = math.prod(map(len, choices)) * repeat
     if count > MOST_RUNS:
         raise InputError(f"{count:,} runs: {MOST_RUNS:,} are allowed in one sweep")
-    for name in fixed & {name for axis in choices for point in axis for name in point}:
+    varied = {name for axis in choices for point in axis for name in point}
+    for name in varied & {text.partition("=")[0] for text in fixed}:
         raise InputError(f"{where}: {name} is set for all runs and varied, too")
     defaults = {name: parameter.default for name, parameter in known.items()}
     points = {}  # by the values of all parameters

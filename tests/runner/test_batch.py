@@ -99,7 +99,7 @@ def planned(tmp_path):
     """A sweep of which nothing was run yet."""
     write_lesson(tmp_path, "01_tiny", KINDS_CODE, KINDS_PARAMETERS)
     (lesson,) = lessons.find_lessons(tmp_path)
-    points = plan_points(lesson, {}, set(), ["units=1,2"], None, 1)
+    points = plan_points(lesson, {}, [], ["units=1,2"], None, 1)
     folder = batch.start(tmp_path / "made", [batch.new_run(lesson, point) for point in points])
     folder.rename(tmp_path / "runs")
     return tmp_path

@@ -34,7 +34,7 @@ def sweep(folder, capsys):
 
 def grid(folder, text):
     (folder / "grid.yml").write_text(text)
-    return plan_points(find_lessons(folder)[0], {}, set(), [], folder / "grid.yml", 1)
+    return plan_points(find_lessons(folder)[0], {}, [], [], folder / "grid.yml", 1)
 
 
 def test_a_dry_run_shows_every_run_and_starts_none(sweep):
