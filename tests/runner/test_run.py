@@ -203,7 +203,7 @@ def test_ctrl_c_ends_kernels_and_keeps_results(tmp_path):
 
 
 def test_ctrl_c_before_a_lesson_has_started_is_quiet(tmp_path):
-    write_lesson(tmp_path, "01_fine", [HOLDS])
+    write_lesson(tmp_path, "01_slow", [SLEEPS])  # a fast machine may have started it
     run = subprocess.Popen(
         command("run", tmp_path, tensorflow=True),
         stdout=-1,
