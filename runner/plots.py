@@ -10,7 +10,7 @@ from matplotlib import color_sequences, rc_context
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from runner.result import Value, in_words
+from runner.result import Value, in_words, one_line
 from utils.results import in_short
 
 MOST_LINES = 10  # as many as can be told apart
@@ -106,7 +106,7 @@ def _lines(lines: Collection, along: str, name: str, title="", words=(), joined=
     plot.margins(x=0.1)
     plot.grid(alpha=0.3)
     if len(handles) > 1:
-        names = [label if len(label) <= 40 else label[:39] + "…" for label in handles]
+        names = [one_line(label, 40) for label in handles]
         figure.legend(handles.values(), names, loc="outside right upper", fontsize="small")
     return _svg(figure)
 

@@ -161,10 +161,10 @@ def exit_code(runs: list[Run]) -> int:
     return 0 if found == {Status.OK} else 1
 
 
-def one_line(text: str) -> str:
-    """Join the lines of a text and cut it at 300 characters."""
+def one_line(text: str, longest: int = 300) -> str:
+    """Join the lines of a text and cut it at so many characters."""
     line = " ".join(text.split())
-    return line if len(line) <= 300 else line[:299] + "…"
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def as_json(content) -> bytes:
