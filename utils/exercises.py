@@ -28,11 +28,11 @@ def check(number: str, conditions: Callable, *answers) -> None:
 def collect_exercises(notebook: dict) -> list[dict]:
     """Return each check's ``number``, ``result``, ``messages``; what is malformed is skipped."""
     found = []
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs") or []]
-    for data in (output.get("data") for output in outputs if isinstance(output, dict)):
-        match data.get(EXERCISE) if isinstance(data, dict) else None:
-            case {"number": str(), "result": "✓" | "✗" | "○", "messages": [*texts]} as one:
-                found += [one] if all(isinstance(text, str) for text in texts) else []
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    for content in (output.get("data", {}).get(EXERCISE) for output in outputs):
+        match content:
+            case {"number": str(), "result": "✓" | "✗" | "○", "messages": [*_]}:
+                found.append(content)
     return found
 
 

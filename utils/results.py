@@ -43,23 +43,21 @@ def in_short(value: float | str | list) -> str:
 def collect(notebook: dict) -> tuple[list[dict], dict]:
     """Return claims (``text``, ``holds``) and records of a notebook; what is malformed is skipped."""
     claims, records = [], {}
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs") or []]
-    for data in (output.get("data") for output in outputs if isinstance(output, dict)):
-        bundles = data if isinstance(data, dict) else {}
-        match bundles.get(CLAIM):
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    for bundle in (output.get("data", {}) for output in outputs):
+        match bundle.get(CLAIM):
             case {"text": str(text), "holds": bool(holds)}:
                 claims.append({"text": text, "holds": holds})
-        records |= _records(bundles.get(RECORD))
+        if _is_record(content := bundle.get(RECORD)):
+            records |= content
     return claims, records
 
 
-def _records(bundle) -> dict:
-    if not isinstance(bundle, dict):
-        return {}
-    named = all(isinstance(name, str) and name.isprintable() for name in bundle)
-    rows = [v if type(v) is list else [v] for v in bundle.values() if type(v) is not str]
-    plain = (isinstance(one, int | float) or one in NOT_FINITE for row in rows for one in row)
-    return bundle if named and all(plain) else {}
+def _is_record(content) -> bool:
+    if not isinstance(content, dict) or not all(map(str.isprintable, content)):
+        return False
+    rows = [v if type(v) is list else [v] for v in content.values() if type(v) is not str]
+    return all(isinstance(one, int | float) or one in NOT_FINITE for row in rows for one in row)
 
 
 def _plain(name: str, value) -> float | int | str | list:
