@@ -1,7 +1,6 @@
 """What a lesson asserts and what it measures: shown to the reader, read again by the runner."""
 
 import math
-import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,25 +60,15 @@ def _is_record(content) -> bool:
 
 
 def _plain(name: str, value) -> float | int | str | list:
-    """Turn the numbers and rows of NumPy and pandas into Python's."""
-    plain = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(plain, str):
-        return plain
-    row = [_number(one) for one in (plain if isinstance(plain, list | tuple) else [plain])]
-    if None in row:
+    """Return a number or a row as Python's, with text for what JSON does not know."""
+    if isinstance(value, str):
+        return value
+    array = np.asarray(np.asarray(value).tolist())  # a series may hold its numbers as objects
+    if array.dtype.kind not in "biuf" or array.ndim > 1:
         needed = "a number, a string or a row of numbers is needed"
         raise TypeError(f"record({name}=...): {needed}, not {type(value).__name__}")
-    return row if isinstance(plain, list | tuple) else row[0]
-
-
-def _number(value) -> float | int | str | None:
-    """Return a bool, an int, a float, or text for what JSON does not know; None for no number."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, int):
-        return value
-    if not isinstance(value, numbers.Real):
-        return None
-    return float(value) if math.isfinite(value) else str(float(value))
+    row = [one if math.isfinite(one) else str(one) for one in np.atleast_1d(array).tolist()]
+    return row if array.ndim else row[0]
 
 
 def show(bundle: dict) -> None:

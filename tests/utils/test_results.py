@@ -47,7 +47,8 @@ def test_record_stores_full_precision_and_shows_four_digits(shown):
     assert shown[0]["text/plain"].splitlines()[:2] == ["test_accuracy = 0.8026", "steps = 1719"]
 
 
-ROWS = [[0.5, 0.75], (0.5, 0.75), np.array([0.5, 0.75]), [np.float32(0.5), np.float64(0.75)]]
+ROWS = [[0.5, 0.75], (0.5, 0.75), [np.float32(0.5), np.float64(0.75)]]
+ROWS += [np.array([0.5, 0.75]), np.array([0.5, 0.75], object)]
 
 
 @pytest.mark.parametrize("row", ROWS)
