@@ -14,8 +14,8 @@ def check(number: str, conditions: Callable, *answers) -> None:
     """Show ``✓``, or ``✗`` with all that is wrong, or ``○`` while an answer is ``...``; never raise.
 
     ``conditions(*answers)`` yields ``(holds, message)``: a plain truth value (Python's, NumPy's, a
-    tensor's of shape ``()``), and what to say if it is false. Arrays reach it as read-only views,
-    lists and dicts as copies. Any other answer, a model say, it may call and must not change.
+    tensor's of shape ``()``), and what to say if it is false. The answers are the student's own:
+    it may look at them and call them, and must not change them.
     """
     is_open = any(map(_is_open, answers))
     messages = [] if is_open else _broken(conditions, answers)
@@ -40,7 +40,7 @@ def _broken(conditions: Callable, answers: tuple) -> list[str]:
     got = ", ".join(f"{type(a).__name__} {getattr(a, 'shape', '')}".strip() for a in answers)
     asked, messages = False, []
     try:
-        for holds, message in conditions(*map(_protect, answers)):
+        for holds, message in conditions(*answers):
             asked, value = True, np.asarray(holds)
             if value.dtype != bool or value.shape:  # a model is "true" whatever it holds
                 messages.append(f"{message} (your answer: {got})")
@@ -51,17 +51,6 @@ def _broken(conditions: Callable, answers: tuple) -> list[str]:
         text = text.replace("\x1b[1m", "").replace("\x1b[0m", "")  # Keras writes bold
         messages.append(f"your answer ({got}) raised {textwrap.shorten(text, 300)}")
     return messages if asked or messages else ["nothing was checked: this exercise is broken"]
-
-
-def _protect(answer):
-    if type(answer) is list:
-        return [_protect(one) for one in answer]
-    if type(answer) is dict:
-        return {name: _protect(one) for name, one in answer.items()}
-    if isinstance(answer, np.ndarray):
-        answer = answer.view()
-        answer.flags.writeable = False
-    return answer
 
 
 def _is_open(answer) -> bool:
