@@ -4,8 +4,6 @@ from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from io import BytesIO, StringIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +14,7 @@ from PIL import Image
 
 def show(figure: Figure, description: str) -> None:
     """Show a figure and store what it shows in words, the picture's alternative text."""
-    _show_figure(figure, description, repr(figure))
+    _show_picture(_draw(figure), description, repr(figure))
 
 
 def show_network(model, description: str) -> None:
@@ -26,18 +24,12 @@ def show_network(model, description: str) -> None:
     """
     import keras
 
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "network.png"
-        # without Graphviz, plot_model prints so in a notebook, and raises elsewhere; with a broken
-        # one, pydot raises AssertionError
-        with redirect_stdout(StringIO()), suppress(ImportError, OSError, AssertionError):
-            keras.utils.plot_model(model, file, show_shapes=True, show_layer_names=True, dpi=50)
-        by_graphviz = file.read_bytes() if file.exists() else b""
-    told = description, f"diagram of {len(model.layers)} layers"
-    if by_graphviz:
-        _show_picture(BytesIO(by_graphviz), *told)
-    else:
-        _show_figure(_draw_network(model), *told)
+    picture = b""
+    # without pydot, without Graphviz, with a broken one, of which pydot also prints
+    with redirect_stdout(StringIO()), suppress(ImportError, OSError, AssertionError):
+        picture = keras.utils.model_to_dot(model, show_shapes=True, dpi=50).create_png()
+    picture = picture or _draw(_draw_network(model))
+    _show_picture(picture, description, f"diagram of {len(model.layers)} layers")
 
 
 def _draw_network(model) -> Figure:
@@ -68,19 +60,20 @@ def _draw_network(model) -> Figure:
     return figure
 
 
-def _show_figure(figure: Figure, description: str, text: str) -> None:
+def _draw(figure: Figure) -> bytes:
     drawn = BytesIO()
     figure.savefig(drawn, format="png", bbox_inches="tight")
-    _show_picture(drawn, description, text)
     plt.close(figure)  # or it would be shown again at the end of the cell
+    return drawn.getvalue()
 
 
-def _show_picture(drawn: BytesIO, description: str, text: str) -> None:
+def _show_picture(png: bytes, description: str, text: str) -> None:
     from IPython.display import display
 
     stored = BytesIO()
     # in a palette of 128 colors the picture takes half the room in the notebook
-    Image.open(drawn).convert("RGB").quantize(128).save(stored, format="png", optimize=True)
+    picture = Image.open(BytesIO(png)).convert("RGB").quantize(128)
+    picture.save(stored, format="png", optimize=True)
     bundle = {"image/png": b64encode(stored.getvalue()).decode(), "text/plain": text}
     display(bundle, raw=True, metadata={"image/png": {"alt": description}})
 
@@ -116,17 +109,14 @@ def image_grid(
     Raises:
         ValueError: if there are not as many titles as images, or none at all.
     """
-    if len(images) != len(titles) or len(images) == 0:
-        raise ValueError(
-            f"image_grid: {len(images)} images and {len(titles)} titles; each image needs one"
-        )
-    rows = -(-len(images) // columns)
+    pairs = list(zip(images, titles, strict=True))
+    rows = -(-len(pairs) // columns)
     figure, axes = plt.subplots(
         rows, columns, figsize=(columns * 1.5, rows * 1.75), squeeze=False
     )
     for axis in axes.flat:
         axis.axis("off")
-    for axis, image, title in zip(axes.flat, images, titles, strict=False):
+    for axis, (image, title) in zip(axes.flat, pairs, strict=False):
         axis.imshow(image, cmap="binary")
         axis.set_title(title, fontsize=10)
     show(figure, description or "Images: " + "; ".join(titles).replace("\n", ", "))
