@@ -129,12 +129,8 @@ def _stand_in(name: str) -> dict[str, np.ndarray]:
     packages = [metadata.version(package) for package in ("numpy", "scipy", "scikit-learn")]
     drawn_by = hashlib.sha256(repr((code, packages)).encode()).hexdigest()[:8]
     path = DATA / f"{name}.stand-in-{drawn_by}.npz"
-    if (arrays := _cached(path, name)) is None:
-        arrays = _kept(path, STAND_INS[name].draw())
-        with suppress(OSError):
-            for outdated in set(DATA.glob(f"{name}.stand-in-*.npz")) - {path}:
-                outdated.unlink()
-    return arrays
+    arrays = _cached(path, name)
+    return arrays or _kept(path, STAND_INS[name].draw())
 
 
 def _cached(path: Path, name: str) -> dict[str, np.ndarray] | None:
