@@ -37,13 +37,12 @@ def read(path: Path, name: str) -> dict[str, np.ndarray]:
     with path.open("rb") as file:
         if not is_zipfile(file):
             raise DataError(f"{path}: not an .npz file, or cut off.")
-        file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in LAYOUT[name] if key in archive}
-        except DAMAGED as error:
-            problem = f"damaged, or holds more than plain arrays ({error})"
-            raise DataError(f"{path}: {problem}.") from error
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in LAYOUT[name] if key in archive}
+    except DAMAGED as error:
+        problem = f"damaged, or holds more than plain arrays ({error})"
+        raise DataError(f"{path}: {problem}.") from error
     if problem := _problem(arrays, name):
         raise DataError(f"{path}: {problem}.")
     return arrays
