@@ -55,7 +55,8 @@ def fit_in_memory(
     train = _epoch(model, model.train_step, (x, y), batch_size, shuffle, jit_compile)
     validate = None
     if validation_data is not None:
-        validate = _epoch(model, model.test_step, validation_data, batch_size)
+        # nothing is learned there: larger batches give the same means, in fewer steps
+        validate = _epoch(model, model.test_step, validation_data, max(batch_size, 256))
     # outside the graphs, which can't make variables: those of the metrics and of the optimizer
     model.test_step(tf.nest.map_structure(lambda array: tf.constant(array[:1]), (x, y)))
     model.optimizer.build(model.trainable_variables)
