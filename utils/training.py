@@ -49,9 +49,13 @@ def fit_in_memory(
         What ``fit`` returns: ``history`` holds the means over each epoch.
 
     Raises:
-        ValueError: if the model is not compiled (Keras says so), or ``x`` and ``y`` have different
-            numbers of rows, or none.
+        ValueError: if the model is not compiled (Keras says so), ``x`` and ``y`` have different or
+            no rows, or ``batch_size`` or ``epochs`` is below 1.
     """
+    if min(batch_size, epochs) < 1:
+        raise ValueError(
+            f"fit_in_memory: batch_size={batch_size} and epochs={epochs} must be 1 or more"
+        )
     train = _epoch(model, model.train_step, (x, y), batch_size, shuffle, jit_compile)
     validate = None
     if validation_data is not None:

@@ -107,11 +107,19 @@ def test_verbose_prints_a_line_an_epoch(data, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("rows", [5, 0])
-def test_rows_that_do_not_fit_are_told(data, rows):
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        (5, {}, "rows of x and y"),
+        (0, {}, "rows of x and y"),
+        (103, {"batch_size": 0}, "batch_size=0"),
+        (103, {"epochs": 0}, "epochs=0"),
+    ],
+)
+def test_bad_input_is_named(data, rows, options, message):
     x, y = data
-    with pytest.raises(ValueError, match="rows of x and y"):
-        fit_in_memory(new_model(), x if rows else x[:0], y[:rows])
+    with pytest.raises(ValueError, match=message):
+        fit_in_memory(new_model(), x if rows else x[:0], y[:rows], **options)
 
 
 def test_a_model_that_is_not_compiled_is_refused(data):
