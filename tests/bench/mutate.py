@@ -122,10 +122,8 @@ def _mistakes(node: ast.AST, names: set, known: set) -> Iterator[ast.AST]:
                 yield ast.Pass()
         case ast.Call(args=args, keywords=words):  # an initializer, callbacks, shuffle, axis
             yield from (changed(keywords=[w for w in words if w is not one]) for one in words)
-            if args[1:] and isinstance(
-                args[-1], ast.Constant
-            ):  # Dense(10, "relu") as Dense(10)
-                yield changed(args=args[:-1])
+            if args[1:] and isinstance(args[-1], ast.Constant):
+                yield changed(args=args[:-1])  # Dense(10, "relu") as Dense(10)
             if args[1:] and all(isinstance(one, ast.Name) for one in args[:2]):
                 yield changed(args=[args[1], args[0], *args[2:]])
         case ast.List(elts=parts, ctx=ast.Load()):  # a layer, a callback
@@ -165,6 +163,8 @@ def measure(lesson: Lesson, changes: dict, mutants: list[Mutant]) -> list[str]:
         folder = batch.start(RUNS, runs)
         batch.work(folder, runs, TIME_LIMIT)
     whole, *broken = runs
+    if Status.INTERRUPTED in [run.status for run in runs]:  # by Ctrl-C: no next lesson
+        raise SystemExit(130)
     if whole.status is not Status.OK:
         raise SystemExit(f"{lesson.name} itself: {'; '.join(whole.problems)}")
     failed = {run.name: {c["text"] for c in run.claims if not c["holds"]} for run in broken}
