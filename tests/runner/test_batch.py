@@ -342,28 +342,6 @@ def test_a_link_in_a_folder_is_not_followed(planned, capsys, name):
     assert list((planned / "mine").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("claims", [{"text": "a"}]),
-        ("records", {"x": [[1]]}),
-        ("seconds", "x"),
-        ("values", {"units": [1]}),
-        ("status", 3),
-        ("claims", 3),
-    ],
-)
-def test_a_result_of_other_types_is_none_or_is_cleaned(planned, name, value):
-    (lesson,) = lessons.find_lessons(planned)
-    run = batch.resume(planned / "runs", {"01_tiny": lesson})[0]
-    run.folder.mkdir()
-    result.save(run)
-    path = run.folder / "result.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
-    kept = result.load(run.folder)
-    assert kept is None or (kept.claims, kept.records, kept.kept) == ([], {}, "0/0")
-
-
 def test_batches_of_the_same_second_have_folders_of_their_own(planned):
     (lesson,) = lessons.find_lessons(planned)
     run = batch.new_run(lesson, {})
