@@ -4,11 +4,12 @@ They help a teacher, and judge nobody: answers run in one kernel with the checks
 to can deceive those.
 """
 
-import csv
-import io
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
+
+from runner import result
 from runner.copies import Copies, read_cells
 from runner.report import Section, in_columns, write_page
 from runner.result import FINISHED, Run, Status, count_words, one_line
@@ -21,9 +22,9 @@ WHOLE = {*FINISHED, Status.CELL_RAISED}  # the copy was run to its end
 
 def write(copies: Copies, folder: Path, runs: list[Run]) -> None:
     """Write grades.csv and the page anew; raises OSError."""
-    (head, *rows), file, heard = _rows(copies, runs), io.StringIO(), {}
-    csv.writer(file).writerows([head, *rows])
-    write_file(folder / "grades.csv", file.getvalue().encode(errors="replace"))
+    (head, *rows), heard = _rows(copies, runs), {}
+    text = pd.DataFrame(rows, columns=head).to_csv(index=False)
+    write_file(folder / "grades.csv", text.encode(errors="replace"))
     for run in runs:
         for number, (_, messages) in _marks(run, copies.exercises).items():
             for message in dict.fromkeys(messages):
@@ -44,15 +45,12 @@ def table(copies: Copies, runs: list[Run]) -> str:
     """Return the grades as text: a row a copy, then what went wrong, a line each."""
     rows = _rows(copies, runs)
     wrong = [f"{name}: {text}" for name, *_, text in rows[1:] if text]
-    return "\n".join([in_columns([row[:-1] for row in rows]), *([""] if wrong else []), *wrong])
+    return in_columns([row[:-1] for row in rows], wrong)
 
 
 def exit_code(copies: Copies, runs: list[Run]) -> int:
     """Return 0 if every copy was run to its end, 130 if that was interrupted, else 1."""
-    found = {run.status for run in runs}
-    if found & {Status.INTERRUPTED, Status.NOT_RUN}:
-        return 130
-    return 0 if found <= WHOLE and not copies.broken else 1
+    return result.exit_code(runs, WHOLE) or int(bool(copies.broken))
 
 
 def _rows(copies: Copies, runs: list[Run]) -> list[list[str]]:

@@ -58,16 +58,16 @@ def write_page(path: Path, **content) -> None:
 
 def closing_table(runs: list[Run]) -> str:
     """Return the runs as text: a row a run, then what went wrong, a line each."""
-    table = in_columns([["lesson", *HEAD], *([run.lesson, *_summary(run)] for run in runs)])
-    problems = [f"{run.lesson}: {text}" for run in runs for text in run.problems]
-    return "\n".join([table, *([""] if problems else []), *problems])
+    table = [["lesson", *HEAD], *([run.lesson, *_summary(run)] for run in runs)]
+    return in_columns(table, [f"{run.lesson}: {text}" for run in runs for text in run.problems])
 
 
-def in_columns(rows: list[list]) -> str:
-    """Return the rows of a table as lines of text."""
+def in_columns(rows: list[list], notes: Iterable[str] = ()) -> str:
+    """Return the rows of a table as lines of text, and below them the notes, if any."""
     texts = [list(map(str, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in texts)
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in texts]
+    return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
 def order_records(names: Iterable[str], first: str | None = None) -> list[str]:

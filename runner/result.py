@@ -130,12 +130,12 @@ def count_words(runs: list[Run]) -> str:
     return ", ".join(f"{found.count(status)} {status}" for status in Status if status in found)
 
 
-def exit_code(runs: list[Run]) -> int:
-    """Return 0 if every run is ok, 130 (as shells do) if some were interrupted, else 1."""
+def exit_code(runs: list[Run], good: Iterable[Status] = (Status.OK,)) -> int:
+    """Return 0 if every run is ``good``, 130 (as shells do) if some were interrupted, else 1."""
     found = {run.status for run in runs}
     if found & {Status.INTERRUPTED, Status.NOT_RUN}:
         return 130
-    return 0 if found == {Status.OK} else 1
+    return 0 if found.issubset(good) else 1
 
 
 def one_line(text: str, longest: int = 300) -> str:
