@@ -39,7 +39,9 @@ def read_copies(folder: Path, lessons: list[Lesson], wanted: str | None = None) 
     the lesson has no exercises.
     """
     found, broken = {}, {}
-    for path in _notebooks(folder):
+    for path in filter(Path.is_file, sorted(folder.rglob("*.ipynb"))):
+        if re.search(r"(^|/)\.", str(path.relative_to(folder))):
+            continue  # one of JupyterLab's checkpoints
         name = _name(path.relative_to(folder), {*TAKEN, *found, *broken})
         try:
             found[name] = read_cells(path)
@@ -85,17 +87,6 @@ def read_cells(path: Path) -> Cells:
         raise ValueError(one_line(f"no notebook: {type(error).__name__}: {error}")) from None
 
 
-def _notebooks(folder: Path) -> list[Path]:
-    """Return the paths of notebooks, but for JupyterLab's checkpoints; raises InputError if none."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder")
-    paths = [path for path in sorted(folder.rglob("*.ipynb")) if path.is_file()]
-    seen = [path for path in paths if not re.search(r"(^|/)\.", str(path.relative_to(folder)))]
-    if not seen:
-        raise InputError(f"{folder}: there is no notebook in it")
-    return seen
-
-
 def _name(path: Path, taken: set[str]) -> str:
     """Return a name for a copy and its folder that is plain text, not too long, and not taken."""
     name = re.sub(r"[^\w.,() -]", "_", " ".join(path.with_suffix("").parts))[:60]
@@ -105,14 +96,12 @@ def _name(path: Path, taken: set[str]) -> str:
 
 
 def _lesson_of(cells: Cells, known: dict[str, Cells]) -> str | None:
-    """Return the lesson with the same heading, or else with a check in common."""
+    """Return the lesson with the same heading or a check in common."""
     texts = {cell["source"] for cell in cells}
     heads = {text.partition("\n")[0] for text in texts}
     for name, lesson in known.items():
-        if lesson[0]["source"].partition("\n")[0] in heads:
-            return name
-    for name, lesson in known.items():
-        if any(CHECK.search(cell["source"]) and cell["source"] in texts for cell in lesson):
+        checks = {cell["source"] for cell in lesson if CHECK.search(cell["source"])}
+        if checks & texts or lesson[0]["source"].partition("\n")[0] in heads:
             return name
     return None
 

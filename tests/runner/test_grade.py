@@ -182,8 +182,8 @@ def test_it_can_be_resumed_unless_a_copy_was_changed(graded, capsys):
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda folder, _: folder.rmdir(), "there is no such folder"),
-        (lambda folder, _: (folder / "notes.txt").touch(), "there is no notebook in it"),
+        (lambda folder, _: folder.rmdir(), "no copy of a lesson in it"),
+        (lambda folder, _: (folder / "notes.txt").touch(), "no copy of a lesson in it"),
         (lambda folder, _: (folder / "a.ipynb").write_text("{}"), "no copy of a lesson in it"),
         (
             lambda folder, lesson: hand_in(folder, lesson.with_name("02_none.ipynb"), "a", ()),
