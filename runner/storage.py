@@ -9,9 +9,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import unquote, unquote_plus
 
-from runner.lessons import PATTERN, Lesson, read_lesson
+from runner.lessons import Lesson, read_lesson
 from runner.result import one_line
 from utils.errors import InputError
 from utils.paths import RUNS
@@ -31,13 +30,10 @@ def without_query(address: str) -> str:
 
 def fetch_lesson(address: str) -> Lesson:
     """Return the lesson at ``address``, here until this process ends; raises InputError."""
-    name = Path(without_query(address)).name
-    if not Path(name).match(PATTERN):
-        raise InputError(f"{name} is no lesson's name; 01_basics.ipynb would be one")
     text = _ask("read", address, lambda handlers: handlers.read(address, None))
     folder = TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
-    path = Path(folder.name, name)
+    path = Path(folder.name, Path(without_query(address)).name)
     path.write_text(text, encoding="utf-8")
     return read_lesson(path)
 
@@ -70,17 +66,7 @@ def _ask(what: str, address: str, question: Callable) -> str:
     try:
         return question(papermill_io)
     except Exception as error:  # noqa: BLE001 - every service has exceptions of its own
-        place, text = without_query(address), f"{type(error).__name__}: {error}"
-        for secret in _secrets(address):
-            text = text.replace(secret, "…")
+        place, text = without_query(address), type(error).__name__
+        if place == address:  # else the message may tell what is secret, in whatever form
+            text += f": {error}"
         raise InputError(f"{place} cannot be {what}: {one_line(text)}") from None
-
-
-def _secrets(address: str) -> list[str]:
-    """Return what of ``address`` may not be shown, also as handlers decode it, the longest first."""
-    place, _, query = address.partition("?")
-    user = place.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    values = [value.partition("=")[2] for value in query.split("&")]
-    raw = [query, user, user.partition(":")[2], *values]
-    decoded = {decode(text) for decode in (str, unquote, unquote_plus) for text in raw}
-    return sorted(decoded - {""}, key=len, reverse=True)
