@@ -11,22 +11,21 @@ import yaml
 from runner.result import Value, one_line
 from utils.errors import InputError
 
-FORM = "name: type = value  # what it does [low to high] (str: [a | b] or [a name]; bool: none)"
+FORM = "name: type = value  # what it does [low to high] (of a str: [a | b] or [a name])"
 # No second "=" in a line: papermill's own reader of parameters passes over such a line.
 LINE = re.compile(
-    r"(?P<name>[a-z]\w*): (?P<type>int|float|str|(?P<bool>bool)) = (?P<default>[^=#]+?) +# *"
-    r"(?P<help>[^=\[\]]*[^=\[\]\s])(?(bool)| *\[(?:a name|(?P<allowed>[^=\[\]]+))\])\s*"
+    r"(?P<name>[a-z]\w*): (?P<type>int|float|str) = (?P<default>[^=#]+?) +# *"
+    r"(?P<help>[^=\[\]]*[^=\[\]\s]) *\[(?:a name|(?P<allowed>[^=\[\]]+))\]\s*"
 )
 RANGE = re.compile(r" *([-+.eE\d]+) +to +([-+.eE\d]+) *")  # no bound may be inf or nan
-TYPES = {"int": int, "float": float, "str": str, "bool": bool}
-NEEDS = {int: "an int from {} to {}", float: "a float from {} to {}", bool: "true or false"}
-BOOLS = {"true": True, "false": False}
+TYPES = {"int": int, "float": float, "str": str}
+NEEDS = {int: "an int from {} to {}", float: "a float from {} to {}"}
 NAME = re.compile(r"[A-Za-z0-9_-]{0,50}")  # never a path: it can't lead out of its folder
 A_NAME = "a name of up to 50 letters a to z, digits, - and _, or empty"
 
 
 class Parameter(NamedTuple):
-    """What a run may change; ``allowed``: lowest and highest, or choices, or () for any."""
+    """What a run may change; ``allowed``: lowest and highest, or choices, or () for any name."""
 
     name: str
     type: type
@@ -44,7 +43,7 @@ class Parameter(NamedTuple):
     def parse(self, text: str, where: str) -> Value:
         """Return the value that ``text`` stands for; raises InputError like ``check``."""
         try:
-            value = BOOLS.get(text, text) if self.type is bool else self.type(text)
+            value = self.type(text)
         except ValueError:  # it is no number: check refuses the text
             value = text
         return self.check(value, where)
@@ -54,7 +53,7 @@ class Parameter(NamedTuple):
         right = type(value) is self.type or (self.type is float and type(value) is int)
         if right and self.type is str:
             right = value in self.allowed if self.allowed else NAME.fullmatch(value)
-        elif right and self.allowed:
+        elif right:
             right = self.allowed[0] <= value <= self.allowed[1]  # never true of nan
         if right:
             return self.type(value)
@@ -74,7 +73,7 @@ def read_parameters(notebook: dict, lesson: str) -> dict[str, Parameter]:
         try:
             kind, allowed = TYPES[match["type"]], match["allowed"] or ()
             default = ast.literal_eval(match["default"])
-            if kind in (int, float):
+            if kind is not str:
                 allowed = tuple(map(kind, RANGE.fullmatch(allowed).groups()))
             elif allowed:
                 allowed = tuple(choice.strip() for choice in allowed.split(" | "))

@@ -46,7 +46,7 @@ def draw(points: list[tuple[dict, Mean]], axes: dict[str, list[Value]], name: st
         return _heat_map(points, axes, name, title)
     # Along the axis with the most values, so that there are few lines.
     along = max(axes, key=lambda axis: (not isinstance(axes[axis][0], str), len(axes[axis])))
-    words = axes[along] if isinstance(axes[along][0], str | bool) else []
+    words = axes[along] if isinstance(axes[along][0], str) else []
     lines = defaultdict(list)
     for values, mean in points:
         label = in_words({axis: values[axis] for axis in axes if axis != along})

@@ -11,8 +11,7 @@ from utils.paths import NOTEBOOKS
 LINES = """\
 epochs: int = 10  # passes over the training images [1 to 100]
 learning_rate: float = 0.01  # step size of SGD [1e-06 to 10]
-data_source: str = "auto"  # where the images come from [auto | real | stand-in]
-shuffle: bool = True  # whether to shuffle"""
+data_source: str = "auto"  # where the images come from [auto | real | stand-in]"""
 
 
 def lesson(lines=LINES, tags=("parameters",)):
@@ -43,7 +42,6 @@ def test_the_cell_is_read(parameters):
     assert epochs.help == "passes over the training images"
     assert parameters["learning_rate"].allowed == (1e-6, 10.0)
     assert parameters["data_source"].allowed == ("auto", "real", "stand-in")
-    assert (parameters["shuffle"].default, parameters["shuffle"].allowed) == (True, ())
 
 
 def assert_papermill_agrees(path, parameters):
@@ -97,8 +95,8 @@ def test_any_name_will_do_but_no_path():
         "rate: float = 1.0  # step [0 to inf]",
         'source: str = "auto"  # where from',
         'source: str = "other"  # where from [auto | real]',
-        "shuffle: bool = 1  # whether",
         "shuffle: bool = True  # whether [true | false]",
+        "epochs: int = True  # passes [1 to 100]",
         "import os",
     ],
 )
@@ -128,8 +126,6 @@ def test_the_cell_must_be_there_once():
         ("learning_rate", "1e-3", 0.001),
         ("learning_rate", "1", 1.0),
         ("data_source", "stand-in", "stand-in"),
-        ("shuffle", "true", True),
-        ("shuffle", "false", False),
     ],
 )
 def test_text_becomes_a_value(parameters, name, text, value):
@@ -155,7 +151,6 @@ def test_text_becomes_a_value(parameters, name, text, value):
             "inf",
             "01_basics: learning_rate=inf is not a float from 1e-06 to 10.0",
         ),
-        ("shuffle", "1", "01_basics: shuffle='1' is not true or false"),
         (
             "data_source",
             "standin",
@@ -174,10 +169,10 @@ def test_the_nearest_choice_is_named(parameters):
 
 def test_the_command_line_overrules_the_profile(parameters):
     lessons = {"01_basics": parameters, "02_more": {"epochs": parameters["epochs"]}}
-    profile = {"01_basics": {"epochs": 2, "shuffle": False}, "03_other": {"epochs": 9}}
+    profile = {"01_basics": {"epochs": 2, "data_source": "real"}, "03_other": {"epochs": 9}}
     values = choose_values(lessons, profile, ["epochs=3", "learning_rate=1"])
     assert values == {
-        "01_basics": {"epochs": 3, "shuffle": False, "learning_rate": 1.0},
+        "01_basics": {"epochs": 3, "data_source": "real", "learning_rate": 1.0},
         "02_more": {"epochs": 3},
     }
 
@@ -202,19 +197,19 @@ def test_a_wrong_assignment_is_refused(parameters, assignments, expected):
 
 def test_a_profile_is_read(tmp_path, parameters):
     path = tmp_path / "profiles.yml"
-    path.write_text('quick:\n  "01": {epochs: 2, learning_rate: 1, shuffle: false}\nfull: {}\n')
+    path.write_text('quick:\n  "01": {epochs: 2, learning_rate: 1}\nfull: {}\n')
     lessons = {"01_basics": parameters}
     quick = read_profile(path, "quick", lessons)
-    assert quick == {"01_basics": {"epochs": 2, "learning_rate": 1.0, "shuffle": False}}
+    assert quick == {"01_basics": {"epochs": 2, "learning_rate": 1.0}}
     assert type(quick["01_basics"]["learning_rate"]) is float
     assert read_profile(path, "full", lessons) == {}
 
 
 def test_a_profile_may_build_on_another_one(tmp_path, parameters):
-    text = 'quick:\n  "01": &few {epochs: 2, shuffle: false}\nfull:\n  "01": {<<: *few, epochs: 9}\n'
+    text = 'quick:\n  "01": &few {epochs: 2, learning_rate: 1}\nfull:\n  "01": {<<: *few, epochs: 9}\n'
     (tmp_path / "profiles.yml").write_text(text)
     full = read_profile(tmp_path / "profiles.yml", "full", {"01_basics": parameters})
-    assert full == {"01_basics": {"epochs": 9, "shuffle": False}}
+    assert full == {"01_basics": {"epochs": 9, "learning_rate": 1.0}}
 
 
 @pytest.mark.parametrize(
