@@ -64,8 +64,6 @@ def select_lessons(lessons: list[Lesson], wanted: list[str]) -> list[Lesson]:
         numbered = [one for one in by_name if one[:2] == name.zfill(2)]
         if text != name and Path(text).is_file():
             chosen.append(read_lesson(Path(text)))
-        elif "/" in text:
-            raise InputError(f"{text}: there is no such notebook")
         elif len(numbered) > 1:
             raise InputError(f"{name} is the number of {' and '.join(numbered)}: name one")
         else:

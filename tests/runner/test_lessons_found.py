@@ -66,9 +66,8 @@ def test_any_notebook_can_be_named_by_its_path(course):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("mine/01_basics.ipynb", "mine/01_basics.ipynb: there is no such notebook"),
-        ("notebooks/01_basics", "notebooks/01_basics: there is no such notebook"),
-        ("notebooks/", "notebooks/: there is no such notebook"),
+        ("mine/01_basics.ipynb", "no lesson 'mine/01_basics' (did you mean '01_basics'?)"),
+        ("notebooks/", "no lesson 'notebooks/'; there are: 01_basics, 02_schedules"),
         ("03_none.ipynb", "no lesson '03_none'; there are: 01_basics, 02_schedules"),
         ("1_basic", "no lesson '1_basic' (did you mean '01_basics'?); there are: 01_basics"),
         ("7", "no lesson '7'; there are: 01_basics, 02_schedules"),
