@@ -28,17 +28,13 @@ def open_lab(arguments: list[str], notebooks=NOTEBOOKS, working_copy=MY_LESSONS)
     print(f"Your lessons are in {working_copy}", *lines, sep="\n", flush=True)
     os.chdir(working_copy)  # so that the name of a lesson can be an argument
     # Kernels look there before they look here, where a student may have made a utils.py.
-    _put_first("PYTHONPATH", PROJECT)
-    _put_first("JUPYTER_CONFIG_PATH", SETTINGS)
+    for variable, folder in (("PYTHONPATH", PROJECT), ("JUPYTER_CONFIG_PATH", SETTINGS)):
+        paths = [str(folder), os.environ.get(variable)]
+        os.environ[variable] = os.pathsep.join(filter(None, paths))
     # The folder is named as well, because a student's Jupyter settings may name another one.
     here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{START}"]
     labapp.main([*here, *arguments])
     return 0
-
-
-def _put_first(variable: str, folder: Path) -> None:
-    paths = [str(folder), os.environ.get(variable)]
-    os.environ[variable] = os.pathsep.join(filter(None, paths))
 
 
 def prepare(notebooks: Path, working_copy: Path) -> list[str]:
