@@ -35,8 +35,7 @@ class Copies(NamedTuple):
 def read_copies(folder: Path, lessons: list[Lesson], wanted: str | None = None) -> Copies:
     """Return the copies of one lesson that lie in a folder or below it.
 
-    Raises InputError if there are none, or copies of several lessons and none is ``wanted``, or
-    the lesson has no exercises.
+    Raises InputError if there are none, or copies of several lessons and none is ``wanted``.
     """
     found, broken = {}, {}
     for path in filter(Path.is_file, sorted(folder.rglob("*.ipynb"))):
@@ -55,8 +54,6 @@ def read_copies(folder: Path, lessons: list[Lesson], wanted: str | None = None) 
         raise InputError(f"{folder}: {text if several else 'no copy of a lesson in it'}")
     (lesson,) = select_lessons(lessons, [wanted or several[0]])
     exercises = _exercises(known[lesson.name])
-    if not exercises:
-        raise InputError(f"{lesson.name} has no exercises")
     unknown = [name for name in of if of[name] is None]
     if wanted:
         of |= dict.fromkeys(unknown, lesson.name)

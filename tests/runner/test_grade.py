@@ -186,10 +186,6 @@ def test_it_can_be_resumed_unless_a_copy_was_changed(graded, capsys):
         (lambda folder, _: (folder / "notes.txt").touch(), "no copy of a lesson in it"),
         (lambda folder, _: (folder / "a.ipynb").write_text("{}"), "no copy of a lesson in it"),
         (
-            lambda folder, lesson: hand_in(folder, lesson.with_name("02_none.ipynb"), "a", ()),
-            "02_none has no exercises",
-        ),
-        (
             lambda folder, lesson: [
                 hand_in(folder, lesson, "a", (DOUBLE, SQUARE)),
                 hand_in(folder, lesson.with_name("02_none.ipynb"), "b", ()),
