@@ -32,14 +32,15 @@ def write_comparison(first: Path, second: Path) -> tuple[str, Path]:
     flips = [[name, *row] for name, *point in both for row in _flips(*point)]
     changes = [[name, *row] for name, *point in both for row in _changes(*point)]
     changes.sort(key=lambda row: row[-1], reverse=True)  # first what is marked
-    only = [[a, *row] for row in _only(old, new, axes)]
-    only += [[b, *row] for row in _only(new, old, axes)]
+    made = [set(report.versions(chain(*batch.values()))) for batch in (old, new)]
+    versions = [", ".join(sorted(mine - other)) for mine, other in (made, made[::-1])]
     sections = [
         Section("Claims that hold in only one", ["point", "claim", a, b], flips),
         Section("Means ± standard deviations", ["point", "record", a, b, *CHANGES], changes),
-        Section("What only one has", ["batch", "what", "such as"], only),
+        Section("Versions that differ", [a, b], [versions] if any(versions) else []),
     ]
-    page, intro = second / f"compare-{a}.html", f"Points in both: {len(both)}."
+    page, intro = second / f"compare-{a}.html", f"Points in both: {len(both)}. "
+    intro += f"Only in {a}: {len(old) - len(both)}, only in {b}: {len(new) - len(both)}."
     write_page(page, title=f"{a} and {b}", intro=intro, files=["index.html"], sections=sections)
     told = [(one.title, [one.head, *one.rows[:MOST_ROWS]]) for one in sections if one.rows]
     return "\n\n".join([intro, *(f"{t}\n{report.in_columns(rows)}" for t, rows in told)]), page
@@ -71,13 +72,3 @@ def _changes(old: list[Run], new: list[Run]) -> Iterator[list]:
             error = hypot(a.std / sqrt(a.n), b.std / sqrt(b.n))
             mark = "≠" * (abs(b.mean - a.mean) > 2 * error)
         yield [name, a, b, Mean(b.mean - a.mean, error, 0), f"{a.n}, {b.n}", mark]
-
-
-def _only(mine: dict, other: dict, axes: dict) -> Iterator[list[str]]:
-    """Yield a row for the points, and one for the versions, that the other batch has not."""
-    points = [name_point(mine[point][0], axes) for point in mine if point not in other]
-    made, others = [report.versions(chain(*batch.values())) for batch in (mine, other)]
-    versions = [version for version in made if version not in others]
-    for what, found in (("points", points), ("versions", versions)):
-        if found:
-            yield [f"{what}: {len(found)}", ", ".join(found[:3])]

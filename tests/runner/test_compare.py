@@ -49,7 +49,7 @@ def test_means_of_the_same_points_are_compared_and_what_chance_would_seldom_do_i
     new = keep("new", *seeds(1, 0.5, 0.5, 0.5), *seeds(2, 0.7, 0.8, 0.9))
     text, page = write_comparison(old, new)
     assert page == new / "compare-old.html"
-    assert text.startswith("Points in both: 2.\n\nMeans ± standard deviations\n")
+    assert text.startswith("Points in both: 2. Only in old: 0, only in new: 0.\n\nMeans ± ")
     head = [
         "point",
         "record",
@@ -106,15 +106,13 @@ def test_a_claim_that_only_one_makes_did_not_flip(keep):
     assert "Claims" not in write_comparison(old, new)[0]
 
 
-def test_points_and_versions_of_only_one_are_counted_and_named(keep):
+def test_points_of_only_one_are_counted_and_versions_that_differ_are_named(keep):
     points = [seeds(units, 0.5)[0] for units in (1, 2, 3, 4, 5)]
     old, new = keep("old", *points), keep("new", *points[4:], version="3.16.0")
     text, _ = write_comparison(old, new)
-    assert text.startswith("Points in both: 1.")
-    assert [re.split("  +", line) for line in lines(text, "What only one has")] == [
-        ["old", "points: 4", "units=1, units=2, units=3"],
-        ["old", "versions: 1", "keras 3.15.1"],
-        ["new", "versions: 1", "keras 3.16.0"],
+    assert text.startswith("Points in both: 1. Only in old: 4, only in new: 0.")
+    assert [re.split("  +", line) for line in lines(text, "Versions that differ")] == [
+        ["keras 3.15.1", "keras 3.16.0"]
     ]
 
 
