@@ -28,20 +28,15 @@ def preload() -> None:
 
 
 def _load_a_kernels_modules() -> None:
-    # A process should have one thread when it is forked; these libraries start theirs when they
-    # are imported.
-    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    given = {name: os.environ[name] for name in threads if name in os.environ}
-    os.environ |= dict.fromkeys(threads, "1")
+    # A process should have one thread when it is forked, and OpenBLAS, in NumPy, starts some more
+    # when it is imported. The kernels keep the one that it has here.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # as ipykernel sets it: Keras imports Matplotlib, which reads it then
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     # A lesson that imports what is broken here tells of it; one that does not need it can run.
     with contextlib.suppress(Exception):
         import_module("utils.session").load_tensorflow()
     import_module("ipykernel.kernelapp")
-    for name in threads:
-        del os.environ[name]
-    os.environ |= given
 
 
 # The fork server imports this module to have it all loaded, also if it is started again.
