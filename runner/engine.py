@@ -58,12 +58,20 @@ class _Engine(NBClientEngine):
 
         def save_at_work(**_) -> None:
             code = [cell for cell in nb_man.nb.cells if cell.cell_type == "code"]
-            for output in (output for cell in code for output in cell.outputs):
-                if output.output_type == "stream" and len(output.text) > MOST_TEXT:
-                    note = f"[{MOST_TEXT:,} characters are kept]"
-                    output.text = f"{output.text[:MOST_TEXT]}\n{note}\n"
+            for cell in code:
+                _cut_text([one for one in cell.outputs if one.output_type == "stream"])
             if nb_man.end_time or nb_man.RUNNING in [c.metadata.papermill.status for c in code]:
                 save()
 
         nb_man.save = save_at_work
         return super().execute_managed_notebook(nb_man, *arguments, **options)
+
+
+def _cut_text(streams: list) -> None:
+    """Cut what a cell has printed, which comes in pieces, after MOST_TEXT characters."""
+    left = MOST_TEXT
+    for output in streams:
+        if len(output.text) > left:
+            note = f"\n[{MOST_TEXT:,} characters are kept]\n" if left else ""
+            output.text = output.text[:left] + note
+        left = max(0, left - len(output.text))
