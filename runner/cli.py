@@ -117,25 +117,22 @@ def _batch(options: argparse.Namespace) -> int:
     runs = _runs(options, jobs, there, "without lessons, -g and -p it goes on")
     if options.record:
         _refuse_unknown_record(options.record, {run.source for run in runs})
-    if options.name == "sweep":
-        _list_runs(runs, runs[0].lesson)
-        return _work(options, runs, result.count_words, result.exit_code)
-    if options.dry_run:
-        _list_runs(runs, "the course")
-    table = lambda runs: report.closing_table(runs) + "\n"
-    return _work(options, runs, table, result.exit_code)
+    is_sweep = options.name == "sweep"
+    if is_sweep or options.dry_run:
+        _list_runs(runs, runs[0].lesson if is_sweep else "the course")
+    closing = result.count_words if is_sweep else report.closing_table
+    return _work(options, runs, closing, result.exit_code)
 
 
 def _grade(options: argparse.Namespace) -> int:
     """Make a batch of students' copies, or go on with one; run it and tell of the exercises."""
-    from runner import copies, parameters
+    from runner.copies import read_copies
     from runner.lessons import find_lessons
 
     there = find_lessons(options.notebooks)
-    found = copies.read_copies(options.folder, there, options.of)
-    mine = {found.lesson.name: found.lesson.parameters}
-    values = parameters.choose_values(mine, _profile(options, there), options.p)
-    jobs = [(copy, values[found.lesson.name]) for copy in found.ready]
+    found = read_copies(options.folder, there, options.of)
+    values = _values(options, there, [found.lesson])[found.lesson.name]
+    jobs = [(copy, values) for copy in found.ready]
     from runner import grade
 
     runs = _runs(options, jobs, there, "name the folder and the values of those")
@@ -195,15 +192,12 @@ def _work(options, runs: list, closing: Callable, exit_code: Callable, write=Non
 
 def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tuple]:
     """Return the lesson of each run and what it changes, checked."""
-    from runner import lessons, parameters, points, storage
+    from runner import lessons, points, storage
 
-    addresses = filter(storage.is_address, named)
-    fetched = {text: str(storage.fetch_lesson(text).path) for text in addresses}
-    chosen = lessons.select_lessons(there, [fetched.get(text, text) for text in named])
-    selected = {lesson.name: lesson.parameters for lesson in chosen}
-    if len(selected) < len(chosen):
+    chosen = lessons.select_lessons(there, [storage.notebook_here(text) for text in named])
+    if len({lesson.name for lesson in chosen}) < len(chosen):
         raise InputError("two lessons have one name; run them one after the other")
-    values = parameters.choose_values(selected, _profile(options, there), options.p)
+    values = _values(options, there, chosen)
     jobs = [(lesson, values[lesson.name]) for lesson in chosen]
     if options.name == "sweep":
         if len(jobs) != 1:
@@ -216,12 +210,14 @@ def _jobs(options: argparse.Namespace, there: list, named: list[str]) -> list[tu
     return jobs
 
 
-def _profile(options: argparse.Namespace, there: list) -> dict[str, dict]:
-    from runner.parameters import read_profile
+def _values(options: argparse.Namespace, there: list, chosen: list) -> dict[str, dict]:
+    """Return what --profile and -p change in each of the chosen lessons, by its name."""
+    from runner.parameters import choose_values, read_profile
 
-    every = {lesson.name: lesson.parameters for lesson in there}
-    path, name = options.notebooks / "profiles.yml", options.profile
-    return read_profile(path, name, every) if name is not None else {}
+    every, profile = {lesson.name: lesson.parameters for lesson in there}, {}
+    if options.profile is not None:
+        profile = read_profile(options.notebooks / "profiles.yml", options.profile, every)
+    return choose_values({one.name: one.parameters for one in chosen}, profile, options.p)
 
 
 def _refuse_unknown_record(name: str, lessons: set[Path]) -> None:

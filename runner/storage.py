@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from runner.lessons import Lesson, read_lesson
 from runner.result import one_line
 from utils.errors import InputError
 from utils.paths import RUNS
@@ -28,14 +27,17 @@ def without_query(address: str) -> str:
     return re.sub("://[^/]*@", "://", address.partition("?")[0])
 
 
-def fetch_lesson(address: str) -> Lesson:
-    """Return the lesson at ``address``, here until this process ends; raises InputError."""
-    text = _ask("read", address, lambda handlers: handlers.read(address, None))
+def notebook_here(name: str) -> str:
+    """Return a lesson's name as it is, of an address the path of its copy; raises InputError."""
+    if not is_address(name):
+        return name
+    text = _ask("read", name, lambda handlers: handlers.read(name, None))
+    # here until this process ends
     folder = TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
-    path = Path(folder.name, Path(without_query(address)).name)
+    path = Path(folder.name, Path(without_query(name)).name)
     path.write_text(text, encoding="utf-8")
-    return read_lesson(path)
+    return str(path)
 
 
 def folder_here(output: str) -> Path:

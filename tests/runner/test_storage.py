@@ -89,7 +89,7 @@ def test_a_sweep_of_a_lesson_from_a_storage(memory, stored, tmp_path, capsys):
 )
 def test_a_lesson_that_is_not_there_is_named(memory, tmp_path, address, expected):
     with pytest.raises(InputError, match=f"{address} {expected}"):
-        storage.fetch_lesson(address)
+        storage.notebook_here(address)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -113,7 +113,7 @@ def test_two_lessons_of_one_name_are_refused(memory, stored, tmp_path, capsys, o
 @pytest.mark.parametrize("address", ["in/01_x.ipynb?sig=hush", "me:hush@in/01_x.ipynb"])
 def test_of_an_address_with_a_secret_no_message_is_shown(memory, address):
     with pytest.raises(InputError) as caught:
-        storage.fetch_lesson(f"memory://{address}")
+        storage.notebook_here(f"memory://{address}")
     assert str(caught.value) == "memory://in/01_x.ipynb cannot be read: KeyError"
 
 
@@ -126,7 +126,7 @@ def test_what_stands_before_an_at_sign_is_not_shown():
 def test_no_warning_shows_a_signature_that_looks_like_a_folder(memory, stored, recwarn):
     (text,) = memory.files.values()
     memory.files["memory://in/01_stored.ipynb?signature=hu/sh.x"] = text
-    storage.fetch_lesson("memory://in/01_stored.ipynb?signature=hu/sh.x")
+    storage.notebook_here("memory://in/01_stored.ipynb?signature=hu/sh.x")
     assert not recwarn.list
 
 
