@@ -53,7 +53,8 @@ def read_copies(folder: Path, lessons: list[Lesson], wanted: str | None = None) 
         text = f"copies of several lessons; --lesson names one: {', '.join(several)}"
         raise InputError(f"{folder}: {text if several else 'no copy of a lesson in it'}")
     (lesson,) = select_lessons(lessons, [wanted or several[0]])
-    exercises = _exercises(known[lesson.name])
+    whole = read_cells(lesson.path)
+    exercises = _exercises(whole)
     unknown = [name for name in of if of[name] is None]
     if wanted:
         of |= dict.fromkeys(unknown, lesson.name)
@@ -66,7 +67,7 @@ def read_copies(folder: Path, lessons: list[Lesson], wanted: str | None = None) 
     atexit.register(home.cleanup)
     ready, put_back, notebook = [], {}, json.loads(lesson.path.read_bytes())
     for name in mine:
-        cells, put_back[name] = _put_together(known[lesson.name], found[name], exercises)
+        cells, put_back[name] = _put_together(whole, found[name], exercises)
         ready.append(lesson._replace(path=Path(home.name, f"{name}.ipynb")))
         ready[-1].path.write_bytes(as_json(notebook | {"cells": cells}))
     return Copies(lesson, exercises, ready, put_back, broken)

@@ -218,3 +218,15 @@ def test_with_a_lesson_named_others_are_left_out_and_what_has_lost_its_heading_i
     found = copies.read_copies(handed, find_lessons(tmp_path), "01")
     assert [copy.name for copy in found.ready] == ["_1_2", "LESSONS_", "lessons__"]
     assert found.put_back["_1_2"] == "parameters, check 1.1, check 1.2, 3 other cells"
+
+
+def test_the_lesson_may_be_a_notebook_that_is_none_of_the_lessons(tmp_path):
+    own, handed = (
+        write_exercises(tmp_path).rename(tmp_path / "own.ipynb"),
+        tmp_path / "handed in",
+    )
+    write_lesson(tmp_path, "02_none", [HOLDS])
+    hand_in(handed, own, "anna", (DOUBLE, SQUARE))
+    found = copies.read_copies(handed, find_lessons(tmp_path), str(own))
+    assert (found.lesson.name, [*found.exercises]) == ("own", ["1.1", "1.2"])
+    assert [copy.name for copy in found.ready] == ["anna"]
