@@ -45,15 +45,22 @@ def pytest_xdist_make_scheduler(config, log):
 def _fork_kernels():
     """Have nbval's kernels forked with TensorFlow imported, as those of runs are, where they can be."""
     from jupyter_client.provisioning import LocalProvisioner
-    from nbval.kernel import NbvalKernelspecManager
+    from nbval import kernel
 
     from runner.kernel import _become_kernel, can_fork
     from runner.process import _fork_server
 
-    plainly = LocalProvisioner.launch_kernel
+    plainly, manager = LocalProvisioner.launch_kernel, kernel.KernelManager
+
+    def manager_of_files(**options):
+        """Not through TCP: between its choice and its use the other process's kernel may take a port."""
+        file = Path(tempfile.mkdtemp(dir=os.environ["TMPDIR"]), "k.json")
+        return manager(transport="ipc", connection_file=str(file), **options)
+
+    kernel.KernelManager = manager_of_files
 
     async def launch_kernel(self, cmd, *, env, cwd=None, **options):
-        if not isinstance(self.parent.kernel_spec_manager, NbvalKernelspecManager):
+        if not isinstance(self.parent.kernel_spec_manager, kernel.NbvalKernelspecManager):
             return await plainly(self, cmd, env=env, cwd=cwd, **options)
         receiver, sender = Pipe(duplex=False)
         one = _fork_server().Process(target=_become_kernel, args=(receiver,))
