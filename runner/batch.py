@@ -68,6 +68,8 @@ def resume(folder: Path, lessons: dict[str, Lesson]) -> list[Run]:
     try:
         plan = json.loads((folder / PLAN).read_bytes())
         codes, planned = dict(plan["code"]), [(str(name), v) for name, v in plan["runs"]]
+        if not planned:
+            raise ValueError("it plans no runs")
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{folder} holds no batch: {PLAN}: {error}") from None
     for name in dict.fromkeys(name for name, _ in planned):
@@ -81,11 +83,20 @@ def resume(folder: Path, lessons: dict[str, Lesson]) -> list[Run]:
         changes = check_values(changes, known, f"{folder / PLAN}: {name}")
         runs.append(new_run(lessons[name], changes))
     _give_folders(folder.resolve(), runs)
+    for path in (folder / LESSONS, *(run.folder for run in runs)):
+        if path.is_symlink():  # what is written there would go elsewhere
+            raise InputError(f"{folder}: {path.name} is a link; start anew")
+    _fill_in(runs)
+    return runs
+
+
+def _fill_in(runs: list[Run]) -> None:
+    """Put what was kept in the place of runs that are finished and whose notebooks are there."""
     for number, run in enumerate(runs):
         kept = load(run.folder)
-        if kept and kept.status in FINISHED and run.notebook.exists():
+        same = kept and (kept.lesson, kept.values) == (run.lesson, run.values)
+        if same and kept.status in FINISHED and run.notebook.exists():
             runs[number] = replace(kept, source=run.source)
-    return runs
 
 
 def work(
@@ -114,6 +125,7 @@ def work(
             write_file(folder / LESSONS / path.name, path.read_bytes())
         for run in runs:
             run.source = folder / LESSONS / run.source.name
+        _fill_in(runs)  # another batch may have been at work until now
         waiting = [number for number, run in enumerate(runs) if run.status not in FINISHED]
         where = pool.on_workers(scheduler) if scheduler else pool.here(len(waiting), at_once)
         tell(final=False)

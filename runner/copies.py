@@ -35,8 +35,11 @@ class Copies(NamedTuple):
 def read_copies(folder: Path, lessons: list[Lesson], wanted: str | None = None) -> Copies:
     """Return the copies of one lesson that lie in a folder or below it.
 
-    Raises InputError if there are none, or copies of several lessons and none is ``wanted``.
+    Raises InputError if there are none, or copies of several lessons and none is ``wanted``, or
+    the lesson has no exercises.
     """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder")
     found, broken = {}, {}
     for path in filter(Path.is_file, sorted(folder.rglob("*.ipynb"))):
         if re.search(r"(^|/)\.", str(path.relative_to(folder))):
@@ -55,6 +58,8 @@ def read_copies(folder: Path, lessons: list[Lesson], wanted: str | None = None) 
     (lesson,) = select_lessons(lessons, [wanted or several[0]])
     whole = read_cells(lesson.path)
     exercises = _exercises(whole)
+    if not exercises:
+        raise InputError(f"{lesson.name} has no exercises")
     unknown = [name for name in of if of[name] is None]
     if wanted:
         of |= dict.fromkeys(unknown, lesson.name)

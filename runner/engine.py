@@ -32,8 +32,10 @@ def execute_lesson(run: Run, progress_bar: dict | bool, private: Path) -> str:
     kernel |= {"kernel_name": "python3", "iopub_timeout": 60, "shutdown_kernel": "immediate"}
     here = {"engine_name": "course", "cwd": run.folder, "progress_bar": progress_bar}
     options = kernel | here | {"config": Config(KernelManager=connection)}
+    # papermill fills in what stands in single braces
+    paths = [str(p).replace("{", "{{").replace("}", "}}") for p in (run.source, run.notebook)]
     try:
-        execute_notebook(run.source, run.notebook, run.changes, **options)
+        execute_notebook(*paths, run.changes, **options)
     except PapermillExecutionError as error:
         return f"In [{error.exec_count}]: {error.ename}: {error.evalue}"
     return ""

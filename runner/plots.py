@@ -59,12 +59,14 @@ def draw(points: list[tuple[dict, Mean]], axes: dict[str, list[Value]], name: st
 
 @AS_TEXT
 def draw_curves(curves: Iterable[tuple[str, list[float | str]]], name: str) -> bytes:
-    """Return an SVG file: a line for each run's epochs, with gaps for texts such as ``nan``.
-
-    Runs of one point share a color.
-    """
-    lines = [(point, [(x, float(v), 0) for x, v in enumerate(row, 1)]) for point, row in curves]
+    """Return an SVG file: a line for each run's epochs; runs of one point share a color."""
+    lines = [(point, [(x, _y(v), 0) for x, v in enumerate(row, 1)]) for point, row in curves]
     return _lines(lines, "epoch", name)
+
+
+def _y(value: float | str) -> float:
+    """Return a number of a curve; a gap for what is none, or so large that no axis holds it."""
+    return np.nan if isinstance(value, str) or abs(value) > 1e300 else float(value)
 
 
 def _heat_map(points: list, axes: dict, name: str, title: str) -> bytes:

@@ -64,7 +64,10 @@ def execute(
         run.status, run.error = Status.NOT_SAVED, one_line(str(error))
     if run.seconds and run.notebook.exists() and not stop():
         with contextlib.suppress(EOFError, OSError):  # no page, if no process can be started
-            _ask(PAGE_SECONDS, stop, log, _write_pages, run)
+            status, error = _ask(PAGE_SECONDS, stop, log, _write_pages, run)
+            if status is Status.NOT_SAVED:
+                run.status, run.error = status, one_line(error)
+                save(run)
     return run
 
 

@@ -5,14 +5,13 @@ from base64 import b64encode
 from collections import namedtuple
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import fmean, stdev
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader
 
 from runner import result
 from runner.plots import Mean, draw, draw_curves
-from runner.result import FINISHED, Run, Value, by_point, in_words
+from runner.result import FINISHED, Run, Value, by_point, in_words, measured, spread
 from utils.files import write_file
 from utils.results import in_short
 
@@ -97,15 +96,9 @@ def versions(runs: Iterable[Run]) -> list[str]:
 
 
 def means(point: list[Run], records: Iterable[str]) -> dict[str, Mean]:
-    """Return what the finished runs of a point measured, by record, if it is a number."""
-    finished = [run.singles for run in point if run.status in FINISHED]
-    found = {}
-    for name in records:
-        numbers = [one[name] for one in finished if type(one.get(name)) in (int, float)]
-        if numbers:
-            deviation = stdev(numbers) if len(numbers) > 1 else None
-            found[name] = Mean(fmean(numbers), deviation, len(numbers))
-    return found
+    """Return what the finished runs of a point measured, by record."""
+    found = {name: measured(point, name) for name in records}
+    return {name: Mean(*spread(those), len(those)) for name, those in found.items() if those}
 
 
 def verdict(point: list[Run], claim: str) -> str:

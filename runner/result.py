@@ -117,6 +117,19 @@ def by_point(runs: Iterable[Run]) -> list[list[Run]]:
     return list(points.values())
 
 
+def measured(runs: Iterable[Run], record: str) -> list[float]:
+    """Return what the finished runs measured as ``record``, where it is a number that can be drawn."""
+    found = [run.singles.get(record) for run in runs if run.status in FINISHED]
+    return [v for v in found if type(v) in (int, float) and abs(v) < 1e300]
+
+
+def spread(numbers: list[float]) -> tuple[float, float | None]:
+    """Return mean and standard deviation (of a sample), which one number alone does not have."""
+    from statistics import fmean, stdev  # not at the top: `course list` would wait for it
+
+    return fmean(numbers), stdev(numbers) if len(numbers) > 1 else None
+
+
 def in_words(values: dict[str, Value]) -> str:
     """Return ``depth=5 activation=relu``, or what stands for a run that changes nothing."""
     from utils.results import in_short  # not at the top: `course list` needs no NumPy

@@ -31,11 +31,14 @@ def notebook_here(name: str) -> str:
     """Return a lesson's name as it is, of an address the path of its copy; raises InputError."""
     if not is_address(name):
         return name
+    file = Path(without_query(name)).name
+    if not file.endswith(".ipynb"):
+        raise InputError(f"{file} is no lesson's name; 01_basics.ipynb would be one")
     text = _ask("read", name, lambda handlers: handlers.read(name, None))
     # here until this process ends
     folder = TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
-    path = Path(folder.name, Path(without_query(name)).name)
+    path = Path(folder.name, file)
     path.write_text(text, encoding="utf-8")
     return str(path)
 

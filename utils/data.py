@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -48,7 +47,6 @@ def load(name: str, source: str = "auto") -> Dataset:
     Raises:
         InputError: if the name or the source is unknown; it says which there are.
         DataError: if a file can't be used, or "real" was asked for and there is none.
-        OSError: if a file can't be opened, or a damaged one can't be moved aside.
     """
     if name not in TITLES:
         raise InputError(f"data set {name!r} is unknown; allowed: {', '.join(TITLES)}")
@@ -95,19 +93,29 @@ def fetch_missing() -> bool:
     return complete
 
 
-def _on_disk(name: str) -> tuple[dict, str] | None:
-    """Return the arrays of the real data and where they were, if they are on this machine."""
-    if text := os.environ.get("COURSE_DATA"):
+def course_data_folder() -> Path | None:
+    """Return the folder that COURSE_DATA names, if it is set; raise DataError if it is none."""
+    if not (text := os.environ.get("COURSE_DATA")):
+        return None
+    try:
         folder = PROJECT / Path(text).expanduser()  # a relative path counts from the project
         if not folder.is_dir():
-            raise DataError(f"COURSE_DATA={text}: no such folder. Name another, or unset it.")
-        try:
+            raise OSError(f"there is no folder {folder}")
+    except (OSError, RuntimeError) as error:  # no permission, or ~user of no user
+        raise DataError(f"COURSE_DATA={text}: {error}. Name another, or unset it.") from error
+    return folder
+
+
+def _on_disk(name: str) -> tuple[dict, str] | None:
+    """Return the arrays of the real data and where they were, if they are on this machine."""
+    folder = course_data_folder()
+    try:
+        if folder:
             return npz.read(folder / f"{name}.npz", name), "from COURSE_DATA"
-        except FileNotFoundError:
-            pass
-        except DataError as error:  # the folder is the user's: nothing in it is moved
-            remedy = "Put the right file there, or unset COURSE_DATA."
-            raise DataError(f"{error} {remedy}") from error
+    except FileNotFoundError:
+        pass
+    except (DataError, OSError) as error:  # the folder is the user's: nothing in it is moved
+        raise DataError(f"{error} Put the right file there, or unset COURSE_DATA.") from error
     arrays = _cached(DATA / f"{name}.npz", name)
     return arrays and (arrays, "from data/")
 
@@ -135,13 +143,20 @@ def _stand_in(name: str) -> dict[str, np.ndarray]:
 
 def _cached(path: Path, name: str) -> dict[str, np.ndarray] | None:
     """Read a file of the cache; a damaged one is renamed, said, and counts as absent."""
-    with suppress(FileNotFoundError):
+    try:
+        found = path.stat()
         try:
             return npz.read(path, name)
         except DataError as problem:
-            aside = path.with_name(f"{path.name}.damaged")
-            path.replace(aside)
-            print(f"{problem} Moved aside to {aside.name}.")
+            if path.stat().st_ino == found.st_ino:  # no other process has put a new one there
+                aside = path.with_name(f"{path.name}.{found.st_mtime_ns}.damaged")
+                path.replace(aside)
+                print(f"{problem} Moved aside to {aside.name}.")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        what = f"can't be read, or is damaged and can't be moved ({error.strerror})"
+        raise DataError(f"{path}: {what}. Make it readable, or remove it.") from error
     return None
 
 

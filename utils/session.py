@@ -1,9 +1,9 @@
 """``setup(seed)`` makes a lesson repeatable, quiet and as fast as the machine allows."""
 
+import numbers
 import os
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 # Okabe and Ito's colors, which color-blind readers tell apart (https://jfly.uni-koeln.de/color/)
@@ -33,22 +33,34 @@ def setup(seed: int, gpu_memory_limit: int | None = None) -> None:
         gpu_memory_limit: MiB to take on the GPU. None lets the memory grow as it is needed.
 
     Raises:
-        ValueError: if the seed is out of range (Keras and NumPy look).
-        RuntimeError: if the GPU is in use already, with other settings.
+        ValueError: if the seed or the limit is out of range.
 
     Only the first GPU is used; the others are hidden, so that several runs can share a machine.
     Operations are made deterministic
     (https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism).
     """
+    if not _whole_number(seed) or not 0 <= seed < 2**32:
+        raise ValueError(
+            f"setup(seed={seed!r}): the seed is a whole number from 0 to {2**32 - 1}"
+        )
+    limited = gpu_memory_limit is not None
+    if limited and not (_whole_number(gpu_memory_limit) and gpu_memory_limit >= 1):
+        raise ValueError(
+            f"setup(gpu_memory_limit={gpu_memory_limit!r}): the limit is 1 MiB or more, or None"
+        )
+    if "tensorflow" in sys.modules and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "1":
+        print(
+            "TensorFlow was loaded before setup(): restart the kernel for oneDNN's faster code."
+        )
     tf = load_tensorflow()
-    with _quiet_standard_error():
+    with _quiet_file_descriptor(2):
         device = _choose_device(tf, gpu_memory_limit)
         tf.constant(0)  # the first operation starts the device, which greets once more
     import keras
     import matplotlib.pyplot as plt
 
     tf.get_logger().setLevel("ERROR")
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(int(seed))
     tf.config.experimental.enable_op_determinism()
     plt.rcParams.update(FIGURE_STYLE)
     python = ".".join(map(str, sys.version_info[:2]))
@@ -62,9 +74,13 @@ def load_tensorflow() -> ModuleType:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # TensorFlow's C++ code greets on file descriptor 2, whatever the log level, and ipykernel
     # would store that.
-    with _quiet_standard_error():
+    with _quiet_file_descriptor(2):
         import tensorflow as tf
     return tf
+
+
+def _whole_number(value) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _choose_device(tf, gpu_memory_limit: int | None) -> str:
@@ -72,24 +88,31 @@ def _choose_device(tf, gpu_memory_limit: int | None) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return f"CPU with {os.cpu_count()} cores"
-    tf.config.set_visible_devices(gpus[0], "GPU")
-    if gpu_memory_limit is None:
-        tf.config.experimental.set_memory_growth(gpus[0], True)
-    else:
-        limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory_limit)
-        tf.config.set_logical_device_configuration(gpus[0], [limit])
-    details = tf.config.experimental.get_device_details(gpus[0])
-    return f"GPU {details.get('device_name', gpus[0].name)}"
+    try:
+        tf.config.set_visible_devices(gpus[0], "GPU")
+        if gpu_memory_limit is None:
+            tf.config.experimental.set_memory_growth(gpus[0], True)
+        else:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory_limit)
+            tf.config.set_logical_device_configuration(gpus[0], [limit])
+    except (RuntimeError, ValueError):
+        # the GPU is in use already: setup() was called a second time
+        return "GPU as set up before"
+    return "GPU " + tf.config.experimental.get_device_details(gpus[0]).get(
+        "device_name", gpus[0].name
+    )
 
 
 @contextmanager
-def _quiet_standard_error():
-    """Send to nowhere what is written to file descriptor 2 meanwhile; exceptions pass as ever."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+def _quiet_file_descriptor(descriptor: int):
+    """Send to nowhere what is written to a file descriptor meanwhile; exceptions pass as ever."""
+    sys.stderr.flush()
+    kept = os.dup(descriptor)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
+        os.dup2(nowhere, descriptor)
         yield
     finally:
-        os.dup2(kept, 2)
+        os.dup2(kept, descriptor)
         os.close(kept)
+        os.close(nowhere)

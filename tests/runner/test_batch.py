@@ -184,7 +184,9 @@ def test_a_plan_is_checked_before_it_goes_on(planned, capsys, old, new, expected
     assert expected in error
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"code": {}, "runs": [1]}', None])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"code": {}, "runs": [1]}', '{"code": {}, "runs": []}', None]
+)
 def test_a_folder_without_a_batch_is_refused(planned, capsys, text):
     (planned / "runs/batch.json").unlink()
     if text is not None:
@@ -214,6 +216,16 @@ def test_a_run_without_a_whole_result_is_not_finished(planned, text):
             (run.folder / "result.json").write_text(content)
     assert finished_runs(planned) == ["002"]
     (planned / "runs/002/01_tiny.ipynb").unlink()
+    assert finished_runs(planned) == []
+
+
+def test_a_folder_of_other_values_is_not_taken_for_finished(planned):
+    (lesson,) = lessons.find_lessons(planned)
+    first, second = batch.resume(planned / "runs", {"01_tiny": lesson})
+    first.folder.mkdir()
+    first.notebook.touch()
+    first.status, first.values = result.Status.OK, second.values
+    result.save(first)
     assert finished_runs(planned) == []
 
 
@@ -310,6 +322,26 @@ def test_a_scheduler_that_goes_away_ends_in_a_report(planned, monkeypatch, capsy
     assert capsys.readouterr().err.endswith("runs: ended: Timed out trying to connect\n")
 
 
+def test_what_another_batch_has_finished_meanwhile_is_not_done_again(planned, monkeypatch):
+    (lesson,) = lessons.find_lessons(planned)
+    runs = batch.resume(planned / "runs", {"01_tiny": lesson})
+    for run in batch.resume(planned / "runs", {"01_tiny": lesson}):
+        run.folder.mkdir()
+        run.notebook.touch()
+        result.save(replace(run, status=result.Status.OK))
+    monkeypatch.setattr(pool, "execute", lambda *_, **__: pytest.fail("done again"))
+    assert batch.work(planned / "runs", runs, 60)
+    assert [run.status for run in runs] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("name", ["lessons", "002"])
+def test_a_link_in_a_folder_is_not_followed(planned, capsys, name):
+    (planned / "mine").mkdir()
+    (planned / "runs" / name).symlink_to(planned / "mine")
+    assert resume(planned, capsys) == (2, [], f"{name} is a link; start anew")
+    assert list((planned / "mine").iterdir()) == []
+
+
 def test_batches_of_the_same_second_have_folders_of_their_own(planned):
     (lesson,) = lessons.find_lessons(planned)
     run = batch.new_run(lesson, {})
@@ -369,7 +401,8 @@ def test_on_a_small_disk_what_fits_is_kept_whole(tmp_path):
     prints, fine = rows(tmp_path)
     assert prints["status"] == "not saved"
     assert "[Errno 28] No space left on device" in prints["error"]
-    assert fine["status"] == "ok"  # though its page is larger than the disk
+    # a page is larger than the disk: a run without its page is not called ok
+    assert fine["status"] == "not saved"
     for path in tmp_path.glob("runs/*/*/*.ipynb"):
         assert nbformat.read(path, as_version=4).cells
     assert not list(tmp_path.glob("runs/**/.*.part"))

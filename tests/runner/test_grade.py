@@ -182,9 +182,13 @@ def test_it_can_be_resumed_unless_a_copy_was_changed(graded, capsys):
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda folder, _: folder.rmdir(), "no copy of a lesson in it"),
+        (lambda folder, _: folder.rmdir(), "there is no such folder"),
         (lambda folder, _: (folder / "notes.txt").touch(), "no copy of a lesson in it"),
         (lambda folder, _: (folder / "a.ipynb").write_text("{}"), "no copy of a lesson in it"),
+        (
+            lambda folder, lesson: hand_in(folder, lesson.with_name("02_none.ipynb"), "a", ()),
+            "02_none has no exercises",
+        ),
         (
             lambda folder, lesson: [
                 hand_in(folder, lesson, "a", (DOUBLE, SQUARE)),
@@ -221,10 +225,8 @@ def test_with_a_lesson_named_others_are_left_out_and_what_has_lost_its_heading_i
 
 
 def test_the_lesson_may_be_a_notebook_that_is_none_of_the_lessons(tmp_path):
-    own, handed = (
-        write_exercises(tmp_path).rename(tmp_path / "own.ipynb"),
-        tmp_path / "handed in",
-    )
+    own = write_exercises(tmp_path).rename(tmp_path / "own.ipynb")
+    handed = tmp_path / "handed in"
     write_lesson(tmp_path, "02_none", [HOLDS])
     hand_in(handed, own, "anna", (DOUBLE, SQUARE))
     found = copies.read_copies(handed, find_lessons(tmp_path), str(own))

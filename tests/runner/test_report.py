@@ -159,7 +159,7 @@ def test_learning_curves_lie_over_each_other_and_repeats_share_a_color():
     assert first == second != third
 
 
-@pytest.mark.parametrize("value", ["nan", "-inf", float("nan")])
+@pytest.mark.parametrize("value", ["nan", "-inf", "abc", 10**400, 1.5e308, float("nan")])
 def test_what_no_axis_holds_is_a_gap_in_a_curve(value):
     assert len(colors(draw_curves([("units=5", [0.5, value, True, 1])], "accuracy"))) == 1
     assert "accuracy" in words(draw_curves([("units=5", [value])], "accuracy"))
@@ -277,7 +277,7 @@ def test_what_went_wrong_in_several_runs_is_told_once(run, report):
     assert measured.count("5 &gt; 4") == 1
 
 
-@pytest.mark.parametrize("value", ["inf", True, "text"])
+@pytest.mark.parametrize("value", ["inf", True, "text", 10**400, 1.5e308])
 def test_a_record_that_is_no_number_does_not_stop_the_report(run, report, value):
     page = report([run(1, {"units": 1}, {"x": value}), run(2, {"units": 2}, {"x": 0.5})])
     told = one_line(in_short(value))

@@ -280,6 +280,13 @@ def test_modules_in_the_current_folder_are_not_taken_for_the_courses(tmp_path):
     assert (done.returncode, "not started" in done.stdout) == (0, False)
 
 
+def test_braces_in_a_path_are_no_parameters(tmp_path):
+    folder = tmp_path / "{x} {0}"
+    folder.mkdir()
+    run = one_run(folder, [HOLDS])
+    assert (run.status, run.error) == ("ok", "")
+
+
 def test_the_callers_run_is_left_as_it_was(tmp_path):
     write_lesson(tmp_path, "01_tiny", [HOLDS, "import time\n\ntime.sleep(60)"])
     given = Run("01_tiny", "", tmp_path / "01_tiny.ipynb", tmp_path / "run", {}, {})

@@ -98,6 +98,9 @@ def test_a_file_that_is_no_lesson_is_named(memory, stored, capsys):
     assert cli.main(["run", "memory://in/notes.ipynb", *stored[1:]]) == 2
     expected = "error: notes.ipynb is not a lesson notebook: KeyError: 'cells'\n"
     assert capsys.readouterr().err == expected
+    assert cli.main(["run", "memory://in/01_basics?sig=hush", *stored[1:]]) == 2
+    expected = "error: 01_basics is no lesson's name; 01_basics.ipynb would be one\n"
+    assert capsys.readouterr().err == expected
 
 
 @pytest.mark.parametrize("other", ["memory://in/01_stored.ipynb", "01_stored"])

@@ -14,7 +14,6 @@ import pytest
 
 from utils import data
 from utils.errors import DataError, InputError
-from utils.paths import PROJECT
 from utils.sources import digits, download, garments, newswires, npz
 from utils.sources import images as drawing
 
@@ -185,9 +184,10 @@ def test_unknown_names_and_sources_are_refused(project, name, source, message):
         data.load(name, source)
 
 
-def test_a_course_data_folder_that_is_not_there_is_named(project, monkeypatch):
-    monkeypatch.setenv("COURSE_DATA", "nowhere")
-    with pytest.raises(DataError, match=r"COURSE_DATA=nowhere: .*unset it"):
+@pytest.mark.parametrize("folder", ["nowhere", "~no-such-user/data"])
+def test_a_course_data_folder_that_is_not_there_is_named(project, monkeypatch, folder):
+    monkeypatch.setenv("COURSE_DATA", folder)
+    with pytest.raises(DataError, match=f"COURSE_DATA={folder}: .*unset it"):
         data.load("fashion_mnist")
 
 
@@ -270,7 +270,8 @@ def test_a_damaged_file_of_the_cache_is_named_and_moved_aside(project, fault, ca
     said = capsys.readouterr().out
     assert str(path) in said
     assert "Moved aside" in said
-    assert path.with_name("fashion_mnist.npz.damaged").read_bytes() == before
+    aside = list(path.parent.glob("fashion_mnist.npz.*.damaged"))
+    assert [file.read_bytes() == before for file in aside] == [True]
     assert not path.exists()
 
 
@@ -299,6 +300,20 @@ def refuse(*arguments, **options):
     raise PermissionError(13, "Permission denied")
 
 
+@pytest.mark.parametrize(("owner", "function"), [(npz, "read"), (Path, "replace")])
+def test_a_file_of_the_cache_that_cannot_be_read_or_moved_is_named(
+    project, monkeypatch, owner, function
+):
+    path = project / "data" / "fashion_mnist.npz"
+    foreign(path)
+    monkeypatch.setattr(owner, function, refuse)
+    with pytest.raises(DataError) as raised:
+        data.load("fashion_mnist")
+    assert str(path) in str(raised.value)
+    assert "(Permission denied). Make it readable, or remove it." in str(raised.value)
+    assert path.exists()
+
+
 def test_newswires_that_point_outside_their_data_are_refused(tmp_path):
     for wrong in (
         {"x_train_row_splits": np.arange(0, 3 * 8_983, 3, dtype="int64") + 1},
@@ -307,6 +322,20 @@ def test_newswires_that_point_outside_their_data_are_refused(tmp_path):
         npz.write(tmp_path / "reuters.npz", wires() | wrong)
         with pytest.raises(DataError, match="point outside the data"):
             npz.read(tmp_path / "reuters.npz", "reuters")
+
+
+def test_a_file_that_another_process_has_just_replaced_is_not_moved_aside(project, monkeypatch):
+    path = project / "data" / "fashion_mnist.npz"
+    foreign(path)
+
+    def read_too_late(path, name):
+        npz.write(path, images(fill=1))
+        raise DataError(f"{path}: damaged.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(npz, "read", read_too_late)
+        data.load("fashion_mnist")
+    assert npz.read(path, "fashion_mnist")["x_train"][0, 0, 0] == 1
 
 
 def test_a_file_that_goes_away_meanwhile_counts_as_absent(project, monkeypatch, capsys):
@@ -499,10 +528,10 @@ def test_make_data_does_not_say_ok_where_nothing_could_be_kept(project, monkeypa
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "mnist"])
 def test_the_real_data_pass_the_check_of_a_download(name, real_size, monkeypatch):
-    path = PROJECT / os.environ.get("COURSE_DATA", "nowhere") / f"{name}.npz"
-    if not path.exists():
+    folder = data.course_data_folder()
+    if folder is None or not (folder / f"{name}.npz").exists():
         pytest.skip("needs COURSE_DATA")
-    serve(monkeypatch, path)
+    serve(monkeypatch, folder / f"{name}.npz")
     assert download.fetch(name, seconds=60)["x_train"].shape == (60_000, 28, 28)
 
 

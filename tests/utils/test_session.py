@@ -3,7 +3,22 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-from utils.session import _choose_device
+import pytest
+
+from utils.session import _choose_device, setup
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "42", True])
+def test_a_seed_out_of_range_is_refused_before_anything_starts(seed):
+    with pytest.raises(ValueError, match="the seed is a whole number from 0 to 4294967295"):
+        setup(seed)
+
+
+@pytest.mark.parametrize("limit", [0, -1, "512", 0.5])
+def test_a_memory_limit_that_is_none_is_refused(limit):
+    with pytest.raises(ValueError, match="1 MiB or more"):
+        setup(1, gpu_memory_limit=limit)
+
 
 SESSION = """
 import sys
@@ -48,10 +63,10 @@ FIRST = SimpleNamespace(name="GPU 0")
 
 
 class StubTensorFlow:
-    """TensorFlow with two GPUs."""
+    """TensorFlow with two GPUs that were set up before, or not."""
 
-    def __init__(self):
-        self.calls, self.config = [], self
+    def __init__(self, error=None):
+        self.calls, self.error, self.config = [], error, self
         self.experimental = self
 
     def list_physical_devices(self, kind):
@@ -62,6 +77,8 @@ class StubTensorFlow:
 
     def set_memory_growth(self, *arguments):
         self.calls.append(("growth", *arguments))
+        if self.error:
+            raise self.error
 
     def set_logical_device_configuration(self, *arguments):
         self.calls.append(("limit", *arguments))
@@ -83,3 +100,8 @@ def test_a_memory_limit_takes_the_place_of_growth():
     tensorflow = StubTensorFlow()
     assert _choose_device(tensorflow, 512) == "GPU Stub"
     assert tensorflow.calls == [("visible", FIRST, "GPU"), ("limit", FIRST, [512])]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("initialized"), ValueError("virtual devices")])
+def test_a_second_setup_leaves_the_gpu_as_it_is(error):
+    assert _choose_device(StubTensorFlow(error), None) == "GPU as set up before"
